@@ -1,0 +1,34 @@
+import { defineConfig } from 'vitest/config';
+
+const node = { environment: 'node' as const };
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './scripts/summary-reporter.ts'],
+    projects: [
+      // Pure: no process, port or file is touched, so the files can share one context.
+      {
+        test: {
+          ...node,
+          name: 'unit',
+          include: ['{src,simulators,scripts}/**/*.test.ts', 'test/fields/**/*.test.ts'],
+          exclude: ['**/*.io.test.ts', '**/*.contract.test.ts'],
+          isolate: false,
+        },
+      },
+      // The suites that every implementation of a port must pass, and everything that opens files and sockets.
+      {
+        test: {
+          ...node,
+          name: 'contract',
+          include: ['{src,simulators}/**/*.contract.test.ts', '{src,simulators,scripts}/**/*.io.test.ts'],
+          testTimeout: 30_000,
+        },
+      },
+      // The whole operator against simulators on a fake clock.
+      { test: { ...node, name: 'scenario', include: ['test/scenarios/**/*.test.ts'], testTimeout: 60_000 } },
+      // Real processes, started as a user starts them.
+      { test: { ...node, name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 180_000 } },
+    ],
+  },
+});
