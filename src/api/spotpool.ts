@@ -4,6 +4,8 @@ import type { CelRule, KindDefinition, PrinterColumn } from './kind.ts';
 import type { KubeObject } from './meta.ts';
 
 const name = (what: string, maxLength = 64): z.ZodString => z.string().min(1).max(maxLength).describe(what);
+/** `format: password` keeps the value out of error messages, and tells editors and readers of the CRD what it is. */
+const secret = (what: string): z.ZodString => name(what, 128).meta({ format: 'password' });
 const id = (prefix: string, what: string): z.ZodString =>
   z
     .string()
@@ -12,6 +14,9 @@ const id = (prefix: string, what: string): z.ZodString =>
     .describe(what);
 const duration = (what: string): z.ZodString =>
   z.string().min(2).max(32).regex(new RegExp(DURATION_PATTERN)).describe(`${what} Written as 20s, 5m or 1h30m.`);
+
+/** Tencent allows 50 tags on a machine; some are the operator's own. */
+const MOST_TAGS = 40;
 
 const ChargeType = z
   .enum(['SPOTPAID', 'POSTPAID_BY_HOUR'])
@@ -56,6 +61,7 @@ const InstanceSpec = z
     userData: z
       .string()
       .max(12_288)
+      .meta({ format: 'password' })
       .optional()
       .describe('Plain text for cloud-init, run at the first boot; needs an image with cloud-init.'),
     keyIds: z
@@ -71,6 +77,7 @@ const InstanceSpec = z
       .describe('How the names of the machines begin; default: the name of the pool.'),
     tags: z
       .record(z.string().min(1).max(127), z.string().max(255))
+      .meta({ maxProperties: MOST_TAGS })
       .default({})
       .describe('Tags for the machines, beside those by which the operator knows them.'),
     camRole: name('A CAM role for the machine itself.').optional(),
@@ -102,10 +109,9 @@ const ReadinessSpec = z
 
 const SpotPoolSpecInput = z
   .strictObject({
-    secretId: name('The id of the API key. Better: credentialsSecretRef.', 128).optional(),
-    secretKey: name(
+    secretId: secret('The id of the API key. Better: credentialsSecretRef.').optional(),
+    secretKey: secret(
       'The API key itself, readable by everyone who may read this object. Better: credentialsSecretRef.',
-      128,
     ).optional(),
     credentialsSecretRef: z
       .strictObject({
@@ -308,6 +314,11 @@ const notBoth = (field: string, alias: string): CelRule => ({
   message: `${field} and ${alias} are two spellings of one field; keep ${field}`,
   fieldPath: `.${alias}`,
 });
+const between = (field: string, least: string, most: string): CelRule => ({
+  rule: `duration(self.${field}) >= duration('${least}') && duration(self.${field}) <= duration('${most}')`,
+  message: `${field} must be from ${least} to ${most}`,
+  fieldPath: `.${field}`,
+});
 const minimumOf = '(has(self.minimum) ? self.minimum : has(self.minSize) ? self.minSize : 0)';
 const maximumOf = '(has(self.maximum) ? self.maximum : has(self.maxSize) ? self.maxSize : 0)';
 const offeringsHave = (field: string): string => `has(self.offerings) && self.offerings.all(o, has(o.${field}))`;
@@ -366,6 +377,21 @@ const rules: readonly CelRule[] = [
     message: 'credentialsSecretRef and inline keys exclude each other; keep credentialsSecretRef',
     fieldPath: '.secretId',
   },
+  {
+    rule: `size(self.instance.tags) <= ${MOST_TAGS}`,
+    message: `at most ${MOST_TAGS} tags are allowed, beside those of the operator`,
+    fieldPath: '.instance.tags',
+  },
+  {
+    rule: 'self.instance.tags.all(key, size(key) >= 1 && size(key) <= 127)',
+    message: 'the name of a tag has 1 to 127 characters',
+    fieldPath: '.instance.tags',
+  },
+  between('checkInterval', '1s', '24h'),
+  between('readiness.timeout', '100ms', '10m'),
+  between('readiness.runningTimeout', '1s', '24h'),
+  between('readiness.readyTimeout', '1s', '24h'),
+  between('drain.timeout', '0s', '24h'),
 ];
 
 const time = (what: string): z.ZodString => z.string().max(32).describe(`${what} RFC 3339, UTC.`);
@@ -418,6 +444,10 @@ const OfferingStatus = z.object({
   blockedUntil: time('When it is tried again.').optional(),
   backoffSeconds: z.int32().optional().describe('How long the last block was; the next one is longer.'),
   lastTriedAt: time('The last purchase.').optional(),
+  tryCount: z
+    .int32()
+    .optional()
+    .describe('How many machines the next purchase asks for at most, after a larger one was refused.'),
   hourlyCost: z.string().max(32).optional().describe('What a machine of it costs by the hour.'),
 });
 export type OfferingStatus = z.infer<typeof OfferingStatus>;
@@ -434,6 +464,14 @@ const LaunchIntent = z.object({
   message: z.string().max(1024).optional().describe('What went wrong with the call.'),
 });
 export type LaunchIntent = z.infer<typeof LaunchIntent>;
+
+const BuyingStop = z.object({
+  reason: z.string().max(128).describe('Why nothing is bought.'),
+  message: z.string().max(1024).describe('The same for people, with the code of the cloud.'),
+  until: time('When it is tried again.'),
+  generation: z.int().describe('The generation of the spec that was refused; a newer one is tried at once.'),
+});
+export type BuyingStop = z.infer<typeof BuyingStop>;
 
 const ConditionStatus = z.object({
   type: z.string().max(316).describe('What is told.'),
@@ -466,6 +504,7 @@ const SpotPoolStatus = z
       .describe('Ready, Reconciling, Stalled, CapacityAvailable, CredentialsValid, GatewaySynced and others.'),
     instances: z.array(InstanceStatus).max(2000).optional().describe('The machines.'),
     offerings: z.array(OfferingStatus).max(32).optional().describe('What is known of each way to buy.'),
+    buyingStopped: BuyingStop.optional().describe('Present while the account or the spec does not let the pool buy.'),
     intents: z.array(LaunchIntent).max(16).optional().describe('Purchases that are decided but not settled.'),
   })
   .describe('What the pool is.');

@@ -41,6 +41,20 @@ export function acceleratedClock(options: { realStart: EpochMs; start: EpochMs; 
   };
 }
 
+/**
+ * Reads a clock that processes share: `REALSTART,START,FACTOR`, two instants in milliseconds since 1970 and a factor, as
+ * `aiops demo` hands it to what it starts in `AIOPS_CLOCK`. Empty or absent: the machine's own clock, factor 1.
+ * @throws {RangeError} naming the variable, the value and what is allowed
+ */
+export function readClock(text: string | undefined): { readonly clock: Clock; readonly factor: number } {
+  if (text === undefined || text === '') return { clock: systemClock, factor: 1 };
+  const [realStart, start, factor] = text.split(',').map(Number);
+  if (![realStart, start, factor].every(Number.isFinite) || !factor || factor <= 0) {
+    throw new RangeError(`AIOPS_CLOCK "${text}": write REALSTART,START,FACTOR, three numbers, FACTOR above 0`);
+  }
+  return { clock: acceleratedClock({ realStart: realStart ?? 0, start: start ?? 0, factor }), factor };
+}
+
 /** Waits `ms` on `clock`. Rejects with the signal's reason as soon as `signal` is aborted. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

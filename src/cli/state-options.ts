@@ -1,0 +1,27 @@
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { type Command, Option } from 'commander';
+import type { CliIo } from './io.ts';
+
+/** `--state FILE`: where a standalone operator keeps what it knows. */
+export function addStateOption(command: Command, { env }: Pick<CliIo, 'env'>): Command {
+  return command.addOption(
+    new Option('--state <file>', 'the state file of the operator').default(
+      statePathOf(env),
+      '$AIOPS_STATE, else aiops/state.db in $XDG_STATE_HOME or ~/.local/state',
+    ),
+  );
+}
+
+/** Source of the fallbacks: XDG Base Directory Specification; relative paths in its variables are to be ignored. */
+function statePathOf(env: CliIo['env']): string {
+  const { AIOPS_STATE: named = '', XDG_STATE_HOME: folder = '', HOME: home = '' } = env;
+  if (named !== '') return named;
+  const base = isAbsolute(folder) ? folder : join(home === '' ? homedir() : home, '.local', 'state');
+  return join(base, 'aiops', 'state.db');
+}
+
+/** `-n NAMESPACE`. */
+export function addNamespaceOption(command: Command): Command {
+  return command.option('-n, --namespace <namespace>', 'the namespace', 'default');
+}

@@ -1,0 +1,57 @@
+import type { ReleaseResult } from '../cloud.ts';
+import { CloudError, type CloudReason } from '../errors.ts';
+import type { Client } from './client.ts';
+import { PAGE_SIZE } from './instances.ts';
+import { EmptyAnswer } from './schema.ts';
+
+/** Failures that say nothing about a single machine: asking for each one by itself would only repeat them. */
+const generalReasons: ReadonlySet<CloudReason> = new Set([
+  'Throttled',
+  'ServerError',
+  'Unreachable',
+  'InvalidCredentials',
+]);
+
+/**
+ * Terminates machines, each call with those of one charge type, as the vendor demands. Whether a refused batch did anything
+ * is not documented, so after one each machine is asked for by itself: terminating twice has the effect of once.
+ * @param chargeTypes of the machines as far as they are known; the others go into a batch of their own
+ */
+export async function releaseInstances(
+  client: Client,
+  ids: readonly string[],
+  chargeTypes: ReadonlyMap<string, string>,
+  signal: AbortSignal,
+): Promise<readonly ReleaseResult[]> {
+  const results: ReleaseResult[] = [];
+  const groups = Map.groupBy(new Set(ids), (id) => chargeTypes.get(id) ?? '');
+  for (const group of groups.values()) {
+    for (let from = 0; from < group.length; from += PAGE_SIZE) {
+      results.push(...(await releaseBatch(client, group.slice(from, from + PAGE_SIZE), signal)));
+    }
+  }
+  return results;
+}
+
+async function releaseBatch(
+  client: Client,
+  ids: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly ReleaseResult[]> {
+  const error = await terminate(client, ids, signal);
+  if (!error) return ids.map((id) => ({ id }));
+  if (ids.length === 1 || generalReasons.has(error.reason)) return ids.map((id) => ({ id, error }));
+  return (await Promise.all(ids.map((id) => releaseBatch(client, [id], signal)))).flat();
+}
+
+/** Terminating is repeated like a question. "It is gone already" is success for one machine; in a batch it says which of them not. */
+async function terminate(client: Client, ids: readonly string[], signal: AbortSignal): Promise<CloudError | undefined> {
+  const call = { action: 'TerminateInstances', body: { InstanceIds: ids }, answer: EmptyAnswer, kind: 'read' } as const;
+  try {
+    await client.call(ids.length === 1 ? { ...call, whenDone: {} } : call, signal);
+    return undefined;
+  } catch (error) {
+    if (error instanceof CloudError) return error;
+    throw error;
+  }
+}

@@ -1,0 +1,54 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, it } from 'vitest';
+import { captureLog } from '../../test/builders/log.ts';
+import { systemClock } from '../lib/clock.ts';
+import { createMemoryStore } from '../store/memory.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
+import { createManager } from './manager.ts';
+
+const Thing = { apiVersion: 'demo.aiops.org/v1', kind: 'Thing' };
+
+const build = (healthPort: number, metricsPort: number) => {
+  const clock = systemClock;
+  const store = createMemoryStore({ clock });
+  const manager = createManager({
+    store,
+    clock,
+    log: captureLog().log,
+    metrics: createMetrics(),
+    healthPort,
+    metricsPort,
+  });
+  manager.controller({ name: 'things', reconcile: async () => ({}) }).for(Thing);
+  store.apply({ ...Thing, metadata: { name: 'a' }, spec: {} });
+  return manager;
+};
+
+it('serves health, readiness and metrics while it runs, and nothing afterwards', async () => {
+  const manager = build(0, 0);
+  const stop = new AbortController();
+  const ended = manager.run(stop.signal);
+  const get = (port: number | undefined, path: string) => fetch(`http://127.0.0.1:${port}${path}`);
+  await expect.poll(() => manager.probes.unready()).toEqual([]);
+  const { health, metrics } = manager.ports;
+  expect((await get(health, '/healthz')).status).toBe(200);
+  expect((await get(health, '/readyz')).status).toBe(200);
+  await expect
+    .poll(async () => (await get(metrics, '/metrics')).text())
+    .toContain('controller_runtime_reconcile_total{controller="things",result="success"} 1');
+  stop.abort();
+  await ended;
+  await expect(get(health, '/healthz')).rejects.toThrow();
+  await expect(get(metrics, '/metrics')).rejects.toThrow();
+});
+
+it('refuses to run when a port is in use, names the flag, and lets the other port go', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => taken.once('listening', resolve));
+  const { port } = taken.address() as AddressInfo;
+  const manager = build(0, port);
+  await expect(manager.run(new AbortController().signal)).rejects.toThrow(`--metrics-port ${port}: the port is in use`);
+  await expect(fetch(`http://127.0.0.1:${manager.ports.health}/healthz`)).rejects.toThrow();
+  taken.close();
+});

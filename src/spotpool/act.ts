@@ -1,0 +1,164 @@
+import { randomInt } from 'node:crypto';
+import { toTime } from '../api/meta.ts';
+import type { LaunchIntent, SpotPool } from '../api/spotpool.ts';
+import { offeringId } from '../cloud/cloud.ts';
+import { CloudError } from '../cloud/errors.ts';
+import type { SpotPoolEdges } from './edges.ts';
+import type { Observation } from './observe.ts';
+import { afterPartialRefusal, afterRefusal, afterSuccess } from './offerings.ts';
+import { launchOrderOf, namePrefixOf, ownershipOf, specHashOf } from './order.ts';
+import type { Step } from './plan.ts';
+
+/** A step and what came of it. */
+export type Done =
+  | { readonly step: Extract<Step, { kind: 'drain' | 'takeIn' | 'await' | 'dropIntent' | 'hold' }> }
+  | { readonly step: Extract<Step, { kind: 'release' }>; readonly error: Error | undefined }
+  | { readonly step: Extract<Step, { kind: 'intend' }>; readonly intent: LaunchIntent }
+  | { readonly step: Extract<Step, { kind: 'launch' }>; readonly ids: readonly string[] }
+  | { readonly step: Extract<Step, { kind: 'launch' }>; readonly refusal: CloudError };
+
+type LaunchStep = Extract<Step, { kind: 'launch' }>;
+
+/**
+ * Carries steps out. What the cloud refuses comes back as an outcome; it throws only when nothing can be said of the
+ * outcome here (aborted), and the intent in the status then makes the next run look before it buys.
+ */
+export async function act(
+  pool: SpotPool,
+  steps: readonly Step[],
+  seen: Observation,
+  edges: SpotPoolEdges,
+  signal: AbortSignal,
+): Promise<readonly Done[]> {
+  const releases = await releaseAll(steps, seen, edges, signal);
+  const done: Done[] = [];
+  for (const step of steps) {
+    switch (step.kind) {
+      case 'release':
+        done.push({ step, error: releases.get(step.machine.id) });
+        break;
+      case 'intend':
+        done.push({ step, intent: newIntent(pool, step, edges) });
+        break;
+      case 'launch':
+        done.push(await launch(pool, step, seen, edges, signal));
+        break;
+      case 'dropIntent':
+        edges.unsentTokens.delete(step.intent.token);
+        done.push({ step });
+        break;
+      case 'drain':
+      case 'takeIn':
+      case 'await':
+      case 'hold':
+        done.push({ step });
+        break;
+    }
+  }
+  return done;
+}
+
+function assertMayAct(edges: SpotPoolEdges): void {
+  if (!edges.mayAct()) throw new Error('this process has lost the right to act; nothing was bought or released');
+}
+
+async function releaseAll(
+  steps: readonly Step[],
+  seen: Observation,
+  edges: SpotPoolEdges,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Error | undefined>> {
+  const ids = steps.flatMap((step) => (step.kind === 'release' ? [step.machine.id] : []));
+  if (ids.length === 0) return new Map();
+  assertMayAct(edges);
+  try {
+    const results = await seen.cloud.release(ids, signal);
+    return new Map(results.map(({ id, error }) => [id, error]));
+  } catch (error) {
+    if (!(error instanceof CloudError)) throw error;
+    return new Map(ids.map((id) => [id, error]));
+  }
+}
+
+/** The intent is only written down here. Its token becomes "unsent" when the store has acknowledged it (see reconcile). */
+function newIntent(pool: SpotPool, step: Extract<Step, { kind: 'intend' }>, edges: SpotPoolEdges): LaunchIntent {
+  const mark = draw(edges.random, 10);
+  return {
+    token: `aiops-${draw(edges.random, 26)}`,
+    name: `${namePrefixOf(pool.metadata, pool.spec)}${mark}`,
+    offering: offeringId(step.offering),
+    count: step.count,
+    specHash: specHashOf(pool.spec),
+    plannedAt: toTime(edges.clock.now()),
+  };
+}
+
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
+
+function draw(random: () => number, length: number): string {
+  return Array.from({ length }, () => LETTERS[Math.floor(random() * LETTERS.length)]).join('');
+}
+
+/** Chance for tokens and marks: from the system's generator, since two processes must never draw the same. */
+export function secureRandom(): number {
+  return randomInt(2 ** 47) / 2 ** 47;
+}
+
+async function launch(
+  pool: SpotPool,
+  step: LaunchStep,
+  seen: Observation,
+  edges: SpotPoolEdges,
+  signal: AbortSignal,
+): Promise<Done> {
+  const { intent, offering } = step;
+  assertMayAct(edges);
+  // From here on the machines may exist, whatever happens: nobody may send this again without looking first.
+  edges.unsentTokens.delete(intent.token);
+  const owner = ownershipOf(pool.metadata, edges.store.installationId);
+  try {
+    const ids = await seen.cloud.launch(launchOrderOf(pool.spec, offering, intent, owner), signal);
+    edges.offerings.set(
+      seen.accountKey,
+      offering,
+      afterSuccess(edges.offerings.get(seen.accountKey, offering), edges.clock.now()),
+    );
+    return { step, ids };
+  } catch (error) {
+    if (!(error instanceof CloudError)) throw error;
+    noteRefusal(step, error, seen, edges);
+    return { step, refusal: error };
+  }
+}
+
+function noteRefusal(
+  { intent, offering }: LaunchStep,
+  error: CloudError,
+  seen: Observation,
+  edges: SpotPoolEdges,
+): void {
+  const now = edges.clock.now();
+  const refusal = { reason: error.reason, message: error.message };
+  const memoOf = (other: typeof offering) => edges.offerings.get(seen.accountKey, other);
+  switch (error.reason) {
+    case 'SoldOut':
+    case 'QuotaExceeded': {
+      if (intent.count > 1) {
+        edges.offerings.set(seen.accountKey, offering, afterPartialRefusal(memoOf(offering), intent.count, now));
+        return;
+      }
+      // The quota is one for the zone and the charge type, whatever the type of machine.
+      const isHit = (other: typeof offering): boolean =>
+        offeringId(other) === offeringId(offering) ||
+        (error.reason === 'QuotaExceeded' && other.zone === offering.zone && other.chargeType === offering.chargeType);
+      for (const { offering: other } of seen.candidates) {
+        if (isHit(other)) edges.offerings.set(seen.accountKey, other, afterRefusal(memoOf(other), refusal, now));
+      }
+      return;
+    }
+    case 'PriceTooLow':
+      edges.offerings.set(seen.accountKey, offering, afterRefusal(memoOf(offering), refusal, now));
+      return;
+    default:
+  }
+}

@@ -1,0 +1,35 @@
+import type { SpotPool } from '../api/spotpool.ts';
+import type { CloudCredentials, CloudProvider } from '../cloud/cloud.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Store } from '../store/store.ts';
+import type { OfferingMemory } from './offerings.ts';
+import type { PriceBook } from './prices.ts';
+
+/** What a machine said when its readiness path was asked. */
+export type Answer = { readonly isOk: true } | { readonly isOk: false; readonly why: string };
+
+/** Asks a machine whether its model answers. Never throws for a machine's fault: that is an answer too. */
+export type Probe = (url: string, timeoutMs: number, signal: AbortSignal) => Promise<Answer>;
+
+/** Everything of the outside world that a pool uses, built in `main.ts`. */
+export interface SpotPoolEdges {
+  readonly store: Store;
+  readonly clouds: CloudProvider;
+  /** Where the keys of a pool come from. */
+  readonly credentialsFor: (pool: SpotPool) => CloudCredentials;
+  readonly probe: Probe;
+  readonly clock: Clock;
+  /** In [0, 1). Used for tokens, marks and jitter. */
+  readonly random: () => number;
+  /** Shared by all pools: which offerings are sold out, by account and region. */
+  readonly offerings: OfferingMemory;
+  /** Shared by all pools: what offerings cost. */
+  readonly prices: PriceBook;
+  /**
+   * Tokens of purchases that this process has planned and not sent. Only these are sent without looking first: for any
+   * other intent an earlier process may have bought already.
+   */
+  readonly unsentTokens: Set<string>;
+  /** False once the right to act is lost; asked right before each call that costs money or takes something away. */
+  readonly mayAct: () => boolean;
+}

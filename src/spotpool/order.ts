@@ -1,0 +1,64 @@
+import type { ObjectMeta } from '../api/meta.ts';
+import { keyText } from '../api/meta.ts';
+import type { LaunchIntent, SpotPoolSpec } from '../api/spotpool.ts';
+import type { LaunchOrder, Offering, Ownership } from '../cloud/cloud.ts';
+import { offeringId } from '../cloud/cloud.ts';
+import { fingerprint } from '../lib/hash.ts';
+
+/** The most machines that one purchase asks for: a purchase is all or nothing, and a large one finds no stock. */
+export const LARGEST_ORDER = 10;
+
+/** A pool's identity on its machines. */
+export function ownershipOf(metadata: ObjectMeta, installation: string): Ownership {
+  return { installation, poolUid: metadata.uid, pool: keyText(metadata) };
+}
+
+/**
+ * How the names of a pool's machines begin: the user's prefix, then eight digits of the pool's uid, so that a machine
+ * whose tags have not arrived is told from one that merely looks alike.
+ */
+export function namePrefixOf(metadata: ObjectMeta, spec: SpotPoolSpec): string {
+  const prefix = (spec.instance.namePrefix ?? metadata.name).slice(0, 40);
+  return `${prefix}-${fingerprint(metadata.uid, 8)}-`;
+}
+
+/** Fingerprint of what a new machine is made of, its offering aside. Machines with another one are outdated. */
+export function specHashOf(spec: SpotPoolSpec): string {
+  const { imageId, vpcId, securityGroupIds, instance } = spec;
+  return fingerprint({ imageId, vpcId, securityGroupIds, instance: { ...instance, namePrefix: undefined } });
+}
+
+/** The offering with this id among those of the spec; `undefined` when the spec has changed since. */
+export function offeringOf(spec: SpotPoolSpec, id: string): Offering | undefined {
+  return spec.offerings.find((offering) => offeringId(offering) === id);
+}
+
+/** What is bought of an offering with this spec; the same for asking the price. */
+export function orderOf(
+  spec: SpotPoolSpec,
+  offering: Offering,
+): Omit<LaunchOrder, 'owner' | 'clientToken' | 'name' | 'count'> {
+  const { instance } = spec;
+  return {
+    offering,
+    imageId: spec.imageId,
+    vpcId: spec.vpcId,
+    securityGroupIds: spec.securityGroupIds,
+    systemDisk: instance.systemDisk,
+    publicBandwidthMbps: instance.publicBandwidthMbps,
+    keyIds: instance.keyIds,
+    tags: instance.tags,
+    ...(instance.userData === undefined ? {} : { userData: instance.userData }),
+    ...(instance.camRole === undefined ? {} : { camRole: instance.camRole }),
+  };
+}
+
+/** The purchase that an intent stands for. Sent twice, it is the same to the last byte. */
+export function launchOrderOf(
+  spec: SpotPoolSpec,
+  offering: Offering,
+  intent: LaunchIntent,
+  owner: Ownership,
+): LaunchOrder {
+  return { ...orderOf(spec, offering), owner, clientToken: intent.token, name: intent.name, count: intent.count };
+}

@@ -1,0 +1,192 @@
+import { toTime } from '../api/meta.ts';
+import type { InstanceStatus, LaunchIntent, SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
+import { offeringId } from '../cloud/cloud.ts';
+import type { CloudError, CloudReason } from '../cloud/errors.ts';
+import type { EpochMs } from '../lib/clock.ts';
+import { fromMicros } from '../lib/money.ts';
+import type { Done } from './act.ts';
+import { conditionsOf, conditionsOfFailure, mergeConditions } from './conditions.ts';
+import type { Observation } from './observe.ts';
+import { toOfferingStatus } from './offerings.ts';
+import { specHashOf } from './order.ts';
+import type { Desired } from './plan.ts';
+import { hourlyTotal } from './prices.ts';
+
+/** A refusal of this kind concerns the account or the spec, so the whole pool waits; it is asked again slowly. */
+const STOPS_BUYING: ReadonlySet<CloudReason> = new Set([
+  'InsufficientBalance',
+  'AccountRestricted',
+  'InvalidCredentials',
+  'PermissionDenied',
+  'InvalidReference',
+  'InvalidRequest',
+  'Unexpected',
+]);
+/** Five to fifteen minutes: soon enough for someone who has just topped up, rare enough to cost nothing. */
+const ASK_AGAIN_FROM_MS = 5 * 60_000;
+const ASK_AGAIN_WITHIN_MS = 10 * 60_000;
+
+/** What the pool is now: what was seen, changed by what was done. Pure but for `random`, which spreads the next try. */
+export function statusOf(
+  pool: SpotPool,
+  desired: Desired,
+  seen: Observation,
+  done: readonly Done[],
+  now: EpochMs,
+  random: () => number,
+): SpotPoolStatus {
+  const instances = instancesOf(pool, seen, done, now);
+  const intents = intentsOf(pool, done, now);
+  const buyingStopped = stopOf(pool, seen, done, now, random);
+  const alive = instances.filter(({ phase, instanceId }) => phase !== 'Terminating' && !isDead(instanceId, seen));
+  const counts = { size: alive.length, ready: instances.filter(({ phase }) => phase === 'Ready').length };
+  const next = { instances, ...(intents.length === 0 ? {} : { intents }), ...(buyingStopped ? { buyingStopped } : {}) };
+  const cost = costOf(alive, seen);
+  return {
+    observedGeneration: pool.metadata.generation,
+    minimum: pool.spec.minimum,
+    maximum: pool.spec.maximum,
+    ...counts,
+    outdated: alive.filter(({ isOutdated }) => isOutdated).length,
+    ...(cost ?? {}),
+    conditions: mergeConditions(
+      pool.status?.conditions ?? [],
+      conditionsOf(pool, desired, seen, done, next, counts, now),
+      pool.metadata.generation,
+      now,
+    ),
+    offerings: seen.candidates.map(({ offering, memo }) => {
+      const price = seen.prices.get(offeringId(offering));
+      return toOfferingStatus(offering, memo, price?.isKnown ? fromMicros(hourlyTotal(price.price)) : undefined, now);
+    }),
+    ...next,
+  };
+}
+
+function isDead(id: string, seen: Observation): boolean {
+  return seen.machines.some((machine) => machine.id === id && machine.fate === 'LaunchFailed');
+}
+
+function instancesOf(pool: SpotPool, seen: Observation, done: readonly Done[], now: EpochMs): InstanceStatus[] {
+  const known = seen.machines
+    .filter(({ fate }) => fate !== 'Gone')
+    .map(({ id, record, cost }) => {
+      const changed = done.reduce((current, outcome) => afterStep(id, current, outcome, now), record);
+      return cost === 0 ? changed : { ...changed, hourlyCost: fromMicros(cost) };
+    });
+  const bought = done.flatMap((outcome) => newRecords(pool, outcome, now));
+  const ids = new Set(known.map(({ instanceId }) => instanceId));
+  return [...known, ...bought.filter(({ instanceId }) => !ids.has(instanceId))].toSorted(byAge);
+}
+
+function byAge(a: InstanceStatus, b: InstanceStatus): number {
+  return Date.parse(a.createdAt) - Date.parse(b.createdAt) || (a.instanceId < b.instanceId ? -1 : 1);
+}
+
+function afterStep(id: string, record: InstanceStatus, outcome: Done, now: EpochMs): InstanceStatus {
+  const { step } = outcome;
+  if (step.kind === 'drain' && step.machine.id === id) {
+    return { ...record, phase: 'Draining', reason: step.reason, drainingSince: toTime(now) };
+  }
+  if (step.kind !== 'release' || step.machine.id !== id || !('error' in outcome)) return record;
+  if (outcome.error) return { ...record, message: `Its release failed: ${outcome.error.message}`.slice(0, 1024) };
+  return { ...record, phase: 'Terminating', reason: step.reason, terminatingSince: toTime(now) };
+}
+
+function newRecords(pool: SpotPool, outcome: Done, now: EpochMs): InstanceStatus[] {
+  const { step } = outcome;
+  if (step.kind === 'launch' && 'ids' in outcome) {
+    return outcome.ids.map((instanceId) => ({
+      instanceId,
+      name: step.intent.name,
+      phase: 'Requested',
+      reason: 'Bought',
+      offering: step.intent.offering,
+      imageId: pool.spec.imageId,
+      specHash: step.intent.specHash,
+      createdAt: toTime(now),
+      isOutdated: false,
+    }));
+  }
+  if (step.kind !== 'takeIn') return [];
+  return step.instances.map(({ id, name, imageId, createdAt }) => ({
+    instanceId: id,
+    name,
+    phase: 'Pending',
+    reason: 'Found',
+    offering: step.intent.offering,
+    imageId,
+    specHash: step.intent.specHash,
+    createdAt: toTime(createdAt),
+    isOutdated: step.intent.specHash !== specHashOf(pool.spec),
+  }));
+}
+
+/** The purchases that are not settled: those before, less what was settled, and the new one. */
+function intentsOf(pool: SpotPool, done: readonly Done[], now: EpochMs): LaunchIntent[] {
+  let intents = [...(pool.status?.intents ?? [])];
+  const without = (intent: LaunchIntent): LaunchIntent[] => intents.filter(({ token }) => token !== intent.token);
+  for (const outcome of done) {
+    const { step } = outcome;
+    if (step.kind === 'intend' && 'intent' in outcome) intents.push(outcome.intent);
+    if (step.kind === 'takeIn' || step.kind === 'dropIntent') intents = without(step.intent);
+    if (step.kind === 'await' && step.intent.unknownSince === undefined) {
+      intents = [
+        ...without(step.intent),
+        { ...step.intent, unknownSince: toTime(now), message: 'Planned by an earlier process.' },
+      ];
+    }
+    if (step.kind !== 'launch') continue;
+    intents = without(step.intent);
+    if ('refusal' in outcome && outcome.refusal.isOutcomeUnknown) {
+      intents.push({ ...step.intent, unknownSince: toTime(now), message: outcome.refusal.message.slice(0, 1024) });
+    }
+  }
+  return intents;
+}
+
+function stopOf(
+  pool: SpotPool,
+  seen: Observation,
+  done: readonly Done[],
+  now: EpochMs,
+  random: () => number,
+): SpotPoolStatus['buyingStopped'] {
+  for (const outcome of done) {
+    if (!('refusal' in outcome) || !STOPS_BUYING.has(outcome.refusal.reason)) continue;
+    const { reason, message } = outcome.refusal;
+    const until = toTime(now + ASK_AGAIN_FROM_MS + random() * ASK_AGAIN_WITHIN_MS);
+    return { reason, message: message.slice(0, 1024), until, generation: pool.metadata.generation };
+  }
+  return seen.buyingStopped;
+}
+
+function costOf(
+  alive: readonly InstanceStatus[],
+  seen: Observation,
+): Pick<SpotPoolStatus, 'hourlyCost' | 'currency'> | undefined {
+  const known = [...seen.prices.values()].find((price) => price.isKnown);
+  if (!known) return undefined;
+  let total = 0;
+  for (const { offering } of alive) {
+    const price = seen.prices.get(offering);
+    total += price?.isKnown ? hourlyTotal(price.price) : 0;
+  }
+  return { hourlyCost: fromMicros(total), currency: known.price.currency };
+}
+
+/** The status when the machines could not be listed. What was known of them is kept as it was. */
+export function statusOfFailure(pool: SpotPool, error: CloudError, now: EpochMs): SpotPoolStatus {
+  return {
+    ...(pool.status ?? {}),
+    observedGeneration: pool.metadata.generation,
+    minimum: pool.spec.minimum,
+    maximum: pool.spec.maximum,
+    conditions: mergeConditions(
+      pool.status?.conditions ?? [],
+      conditionsOfFailure(pool, error),
+      pool.metadata.generation,
+      now,
+    ),
+  };
+}

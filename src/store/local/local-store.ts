@@ -1,0 +1,189 @@
+import { hostname } from 'node:os';
+import { DatabaseSync } from 'node:sqlite';
+import type { KindDefinition } from '../../api/kind.ts';
+import { type KubeObject, type ObjectKey, toTime } from '../../api/meta.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { createEventLog } from '../event-log.ts';
+import { createObjectTable } from '../object-table.ts';
+import { type KindRef, type Store, StoreError } from '../store.ts';
+import { type FolderReading, readManifestFiles } from './folder.ts';
+import { createFolderWatch, type StoreLog } from './folder-watch.ts';
+import { readMarker, resolveIdentity } from './identity.ts';
+import { takeLock } from './lock.ts';
+import type { ParseSpec } from './manifests.ts';
+import type { ManifestProblem } from './problem.ts';
+import { createResidents, loadObjects, UNMANAGED } from './residents.ts';
+import { type Owner, readOwner } from './rows.ts';
+import { openStateFile } from './state-file.ts';
+
+/** Far above what a thousand pools with their histories need; a bound against a disk filled by mistake. */
+const MAX_STATE_BYTES = 2 * 1024 ** 3;
+/** As quick as a person expects an edited file to count; reading a few small files a second costs nothing. */
+const POLL_MS = 1000;
+
+export interface LocalStoreOptions {
+  /** The folder of manifests. */
+  readonly manifestsDir: string;
+  /** The SQLite file; `.lock` and `.sock` lie beside it. */
+  readonly statePath: string;
+  readonly kinds: readonly KindDefinition[];
+  readonly parse: ParseSpec;
+  readonly clock: Clock;
+  readonly log: StoreLog;
+  /** `--installation-id`: a UUID that counts more than those found. */
+  readonly installationId?: string;
+  /** Objects whose manifest is gone are deleted. Default: they are kept and shown as unmanaged. */
+  readonly prune?: boolean;
+  /** How often the folder is looked at; default 1 s. */
+  readonly pollMs?: number;
+  /** The state file never grows beyond this; default 2 GiB. */
+  readonly maxStateBytes?: number;
+}
+
+/** The store of a standalone operator: a folder of YAML and one SQLite file, owned by this process until `close`. */
+export interface LocalStore extends Store {
+  /**
+   * Deletes as kubectl does: finalizers run first. The manifest is remembered and does not bring the object back until
+   * it says something else.
+   * @throws {StoreError} `NotFound`, `Invalid` (Secrets and ConfigMaps are their manifests), `Unavailable`
+   */
+  delete(kind: KindRef, key: ObjectKey): Promise<void>;
+  /**
+   * Overrides the number of replicas until the manifest's own number changes.
+   * @throws {StoreError} `NotFound`, `Invalid`, `Unavailable`
+   */
+  scale(kind: KindRef, key: ObjectKey, replicas: number): Promise<void>;
+  /** Whether a manifest describes the object. */
+  managed(object: KubeObject): boolean;
+  /** What is wrong with the manifests right now. */
+  problems(): readonly ManifestProblem[];
+  /** Looks at the folder at once. Resolves when everything that it says has been taken over. */
+  refresh(): Promise<void>;
+  /** Stops looking, writes what waits and gives the state up. Later writes fail with `Unavailable`. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the store of this machine and reads the folder once.
+ * @throws {StoreError} `Locked` (another process owns the state), `TooNew`, `Unavailable` (state file, or no folder at
+ *   the very first start), `Invalid` (folder and state belong to different installations)
+ */
+export async function openLocalStore(options: LocalStoreOptions): Promise<LocalStore> {
+  const { statePath } = options;
+  const release = takeLock(statePath);
+  if (!release) throw new StoreError('Locked', lockedMessage(statePath));
+  try {
+    const state = openStateFile(statePath, { maxBytes: options.maxStateBytes ?? MAX_STATE_BYTES });
+    try {
+      return await openWith(options, state, release);
+    } catch (error) {
+      state.close();
+      throw error;
+    }
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+async function openWith(
+  options: LocalStoreOptions,
+  state: ReturnType<typeof openStateFile>,
+  release: () => void,
+): Promise<LocalStore> {
+  const { clock, manifestsDir, log } = options;
+  const reading = await readManifestFiles(manifestsDir);
+  const installationId = identityOf(options, state.installationId, reading);
+  state.claim(installationId, { pid: process.pid, host: hostname(), since: toTime(clock.now()) });
+
+  const events = createEventLog(clock);
+  const residentsOptions = { ...options, installationId, state, prune: options.prune ?? false };
+  const loaded = loadObjects(residentsOptions);
+  for (const id of loaded.origins.keys()) events.load(id, state.eventsOf(id));
+  const table = createObjectTable({
+    installationId,
+    clock,
+    backing: state,
+    events,
+    lastVersion: state.lastVersion,
+    objects: loaded.objects,
+    onListenerError: (error) => log.warn('a listener of the store failed', { error: String(error) }),
+  });
+  const residents = createResidents(residentsOptions, table, loaded);
+  const watch = createFolderWatch({
+    ...options,
+    installationId,
+    pollMs: options.pollMs ?? POLL_MS,
+    ownsMarker: options.installationId !== undefined,
+    table,
+    residents,
+    state,
+    events,
+  });
+  watch.take(reading);
+  watch.start();
+
+  return {
+    ...table,
+    async delete(kind, key) {
+      residents.delete(kind, key);
+    },
+    async scale(kind, key, replicas) {
+      residents.scale(kind, key, replicas);
+    },
+    managed: (object) => object.metadata.annotations[UNMANAGED] === undefined,
+    problems: watch.problems,
+    refresh: watch.refresh,
+    async close() {
+      await watch.stop();
+      state.close();
+      release();
+    },
+  };
+}
+
+function identityOf(options: LocalStoreOptions, inState: string | undefined, reading: FolderReading): string {
+  const { manifestsDir, statePath, installationId } = options;
+  if (inState === undefined && !reading.isThere) {
+    const message = `The folder of manifests ${manifestsDir} cannot be read; create it, or name another with --manifests.`;
+    throw new StoreError('Unavailable', message);
+  }
+  let folder: string | undefined;
+  try {
+    folder = readMarker(manifestsDir);
+  } catch (cause) {
+    // Without the state the folder alone says who we are, and guessing would leave machines behind.
+    if (inState === undefined && installationId === undefined) {
+      throw new StoreError('Unavailable', `The identity in ${manifestsDir} cannot be read (${String(cause)}).`, {
+        cause,
+      });
+    }
+  }
+  return resolveIdentity({
+    manifestsDir,
+    statePath,
+    ...(installationId === undefined ? {} : { option: installationId }),
+    ...(folder === undefined ? {} : { folder }),
+    ...(inState === undefined ? {} : { state: inState }),
+  });
+}
+
+function lockedMessage(statePath: string): string {
+  const owner = ownerOf(statePath);
+  const who = owner ? `process ${owner.pid} on ${owner.host}, since ${owner.since}` : 'another process';
+  return `The state file ${statePath} belongs to ${who}. Stop that operator, or name another file with --state.`;
+}
+
+/** Best effort: the message is worth having without it. */
+function ownerOf(statePath: string): Owner | undefined {
+  try {
+    const db = new DatabaseSync(statePath, { readOnly: true });
+    try {
+      return readOwner(db);
+    } finally {
+      db.close();
+    }
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,241 @@
+import { apiVersionOf, kinds } from './api/kinds.ts';
+import { keyFromText, keyText } from './api/meta.ts';
+import { parseSpec } from './api/parse.ts';
+import type { SpotPool } from './api/spotpool.ts';
+import { SpotPoolKind } from './api/spotpool.ts';
+import type { CloudCredentials, CloudProvider } from './cloud/cloud.ts';
+import type { OnCall } from './cloud/tencent/client.ts';
+import { inlineCredentials, operatorCredentials, secretCredentials } from './cloud/tencent/credentials.ts';
+import type { TencentSite } from './cloud/tencent/provider.ts';
+import { createTencentProvider } from './cloud/tencent/provider.ts';
+import { createManager } from './engine/manager.ts';
+import { predicates } from './engine/predicates.ts';
+import type { ProcessEdge } from './engine/signals.ts';
+import { dieOnStrayErrors, stopOnSignals } from './engine/signals.ts';
+import type { Clock } from './lib/clock.ts';
+import type { Egress } from './lib/egress.ts';
+import { createEgress } from './lib/egress.ts';
+import type { EgressMode } from './lib/egress-rules.ts';
+import { createHttpProbe } from './lib/http-probe.ts';
+import { secureRandom } from './lib/random.ts';
+import { createOfferingMemory } from './spotpool/offerings.ts';
+import { createPriceBook } from './spotpool/prices.ts';
+import { reconcileSpotPool } from './spotpool/reconcile.ts';
+import { serveControl } from './store/local/control.ts';
+import { openLocalStore } from './store/local/local-store.ts';
+import type { Secret, Store } from './store/store.ts';
+import { SecretKind } from './store/store.ts';
+import type { Logger, LogLevel } from './telemetry/logger.ts';
+import { createLogger, loadPrettyLayout } from './telemetry/logger.ts';
+import { createMetrics } from './telemetry/metrics.ts';
+import type { Redactor } from './telemetry/redact.ts';
+import { createRedactor } from './telemetry/redact.ts';
+
+/** How many pools are looked at at once. */
+const POOLS_AT_ONCE = 4;
+/** Longer than a purchase may take to answer, so that its outcome is not lost to our own impatience. */
+const RECONCILE_TIMEOUT_MS = 60_000;
+/** Any change of this annotation makes the operator look at a pool at once. */
+const TRIGGER_ANNOTATION = 'demo.aiops.org/trigger';
+
+/** How the cloud is reached; the flags of `run` and `plan` that say so. */
+export interface CloudSettings {
+  readonly tencentEndpoint?: string;
+  readonly tencentSite: TencentSite;
+  readonly connectTo: readonly string[];
+  readonly egress: EgressMode;
+}
+
+/** The flags of `aiops run`. */
+export interface OperatorSettings extends CloudSettings {
+  readonly manifests: string;
+  readonly state: string;
+  readonly installationId?: string;
+  readonly prune: boolean;
+  readonly host: string;
+  readonly metricsPort: number;
+  readonly healthPort: number;
+  readonly logLevel: LogLevel;
+  readonly logFormat: 'json' | 'pretty';
+}
+
+/** The outside world of the operator. */
+export interface OperatorEdges {
+  readonly process: ProcessEdge;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  /** How many milliseconds of `clock` pass in one real one: an answer over the network takes real time on any clock. */
+  readonly clockFactor: number;
+  readonly writeLog: (line: string) => void;
+  readonly hasColours: boolean;
+  /** Wraps the cloud. For proofs that a broken operator is noticed; nothing else may use it. */
+  readonly decorateClouds?: (clouds: CloudProvider) => CloudProvider;
+}
+
+/** Builds the way to Tencent Cloud that the flags describe. @throws {RangeError} naming a flag that cannot be read */
+export function createClouds(
+  settings: CloudSettings,
+  edges: Pick<OperatorEdges, 'env' | 'clock' | 'clockFactor'>,
+  onCall: OnCall = () => {},
+): { readonly clouds: CloudProvider; readonly egress: Egress } {
+  const { env, clock, clockFactor } = edges;
+  const egress = createEgress({ mode: settings.egress, connectTo: settings.connectTo, env });
+  const clouds = createTencentProvider({
+    site: settings.tencentSite,
+    egress,
+    clock,
+    random: Math.random,
+    onCall,
+    timeouts: { readMs: 15_000 * clockFactor, buyMs: 30_000 * clockFactor },
+    ...(settings.tencentEndpoint === undefined ? {} : { endpoint: settings.tencentEndpoint }),
+  });
+  return { clouds, egress };
+}
+
+/** Says where a pool's keys come from: its Secret, its own spec, or what the operator itself runs with. */
+export function createCredentials(
+  readSecret: (namespace: string, name: string) => Promise<Secret['data'] | undefined>,
+  edges: Pick<OperatorEdges, 'env' | 'clock'> & { readonly egress: Egress },
+  redactor?: Redactor,
+): (pool: SpotPool) => CloudCredentials {
+  const ofOperator = operatorCredentials(edges.env, edges);
+  return ({ spec: { credentials }, metadata: { namespace } }) => {
+    switch (credentials.from) {
+      case 'inline':
+        return learning(inlineCredentials(credentials.secretId, credentials.secretKey), redactor);
+      case 'secret':
+        return learning(secretCredentials({ namespace, ...credentials }, readSecret), redactor);
+      case 'operator':
+        return ofOperator;
+    }
+  };
+}
+
+/** Whatever key is used from now on, the log knows it and masks it. */
+function learning(credentials: CloudCredentials, redactor: Redactor | undefined): CloudCredentials {
+  if (!redactor) return credentials;
+  return {
+    ...credentials,
+    async getCredentials(signal) {
+      const keys = await credentials.getCredentials(signal);
+      redactor.learn(keys.secretKey);
+      if (keys.token !== undefined) redactor.learn(keys.token);
+      return keys;
+    },
+  };
+}
+
+/** Runs the operator standalone until it is told to stop. Resolves after an ordered shutdown. */
+export async function runOperator(settings: OperatorSettings, edges: OperatorEdges): Promise<void> {
+  const { clock, clockFactor, env } = edges;
+  const redactor = createRedactor();
+  const log = await openLog(settings, edges, redactor);
+  const metrics = createMetrics();
+  metrics.addProcessMetrics();
+  const strays = metrics.counter({
+    name: 'aiops_stray_errors_total',
+    help: 'Errors that nobody handled.',
+    labels: ['origin'],
+  });
+  dieOnStrayErrors(edges.process, log, (origin) => strays.inc({ origin }));
+  const stop = stopOnSignals(edges.process, log);
+
+  const store = await openLocalStore({
+    manifestsDir: settings.manifests,
+    statePath: settings.state,
+    kinds,
+    parse: parseSpec,
+    clock,
+    log,
+    prune: settings.prune,
+    ...(settings.installationId === undefined ? {} : { installationId: settings.installationId }),
+  });
+  try {
+    const calls = metrics.counter({
+      name: 'aiops_cloud_calls_total',
+      help: 'Calls to the cloud.',
+      labels: ['action', 'code'],
+    });
+    const { clouds, egress } = createClouds(settings, edges, (action, code) =>
+      calls.inc({ action, code: code === '' ? 'OK' : code }),
+    );
+    const manager = createManager({
+      store,
+      clock,
+      log,
+      metrics,
+      host: settings.host,
+      healthPort: settings.healthPort,
+      metricsPort: settings.metricsPort,
+      redact: redactor.text,
+    });
+    /** Which Secret each pool has last taken its keys from: a changed Secret wakes its pools. */
+    const secretOf = new Map<string, string>();
+    const credentialsOf = createCredentials(secretReader(store), { env, clock, egress }, redactor);
+    const pools = {
+      store,
+      clouds: edges.decorateClouds?.(clouds) ?? clouds,
+      credentialsFor: (pool: SpotPool) => {
+        const { credentials } = pool.spec;
+        if (credentials.from === 'secret')
+          secretOf.set(keyText(pool.metadata), keyText({ ...pool.metadata, name: credentials.name }));
+        return credentialsOf(pool);
+      },
+      probe: createHttpProbe(egress, clock, clockFactor),
+      clock,
+      random: secureRandom,
+      offerings: createOfferingMemory(),
+      prices: createPriceBook(clock),
+      unsentTokens: new Set<string>(),
+    };
+    const spotPool = { apiVersion: apiVersionOf(SpotPoolKind), kind: SpotPoolKind.kind };
+    manager
+      .controller({
+        name: 'spotpool',
+        concurrency: POOLS_AT_ONCE,
+        timeoutMs: RECONCILE_TIMEOUT_MS * clockFactor,
+        reconcile: async (key, { signal, log: runLog, mayAct, recordEvent }) => {
+          const tell: typeof recordEvent = (object, event) => {
+            runLog[event.type === 'Warning' ? 'warn' : 'info'](event.reason, { note: event.note });
+            recordEvent(object, event);
+          };
+          const next = await reconcileSpotPool(
+            key,
+            { ...pools, store: { ...store, recordEvent: tell }, mayAct },
+            signal,
+          );
+          if (!next) secretOf.delete(keyText(key));
+          return next ? { requeueAfterMs: next.checkAgainInMs } : {};
+        },
+      })
+      .for(spotPool, predicates.anyOf(predicates.generationChanged, predicates.annotationChanged(TRIGGER_ANNOTATION)))
+      .watches<Secret>(SecretKind, ({ metadata }) =>
+        [...secretOf].filter(([, secret]) => secret === keyText(metadata)).map(([pool]) => keyFromText(pool)),
+      );
+    manager.add({
+      name: 'control',
+      needsLeadership: false,
+      run: (signal) => serveControl(settings.state, store, { signal, log }),
+    });
+    log.info('started', { manifests: settings.manifests, state: settings.state, installation: store.installationId });
+    await manager.run(stop);
+  } finally {
+    await store.close();
+  }
+}
+
+async function openLog(settings: OperatorSettings, edges: OperatorEdges, redactor: Redactor): Promise<Logger> {
+  const layout = settings.logFormat === 'pretty' ? await loadPrettyLayout(edges.hasColours) : undefined;
+  return createLogger({
+    level: settings.logLevel,
+    clock: edges.clock,
+    redactor,
+    write: edges.writeLog,
+    ...(layout ? { layout } : {}),
+  });
+}
+
+function secretReader(store: Store) {
+  return async (namespace: string, name: string): Promise<Secret['data'] | undefined> =>
+    (await store.get<Secret>(SecretKind, { namespace, name }))?.data;
+}
