@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { remoteCommands } from './cvm/cli/remote.ts';
 import { serveCommand } from './cvm/cli/serve.ts';
+import { demoCommand } from './demo/demo.ts';
 
 /** `aiops simulate`: simulators to run, and commands that change what goes on in a running one. */
 function simulateCommand(): Command {
@@ -10,7 +11,7 @@ function simulateCommand(): Command {
 }
 
 /** Commands of this entry point, which `bin/aiops` starts for the words that they are called by. */
-const COMMANDS: readonly (() => Command)[] = [simulateCommand];
+const COMMANDS: readonly (() => Command)[] = [simulateCommand, demoCommand];
 
 async function main(): Promise<void> {
   const program = new Command('aiops');

@@ -20,6 +20,8 @@ const start = async (settings: OperatorSettings): Promise<void> => {
     writeLog: (line) => process.stdout.write(line),
     hasColours: wantsColours(process.env, process.stdout.isTTY === true),
   });
+  // Everything has been stopped in order and within its grace; what hangs even then must not keep the process.
+  process.exit(0);
 };
 
 const openCloudFor: OpenCloudFor = async (pool, settings, { readSecret }) => {

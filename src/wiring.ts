@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { apiVersionOf, kinds } from './api/kinds.ts';
 import { keyFromText, keyText } from './api/meta.ts';
 import { parseSpec } from './api/parse.ts';
@@ -8,6 +9,7 @@ import type { OnCall } from './cloud/tencent/client.ts';
 import { inlineCredentials, operatorCredentials, secretCredentials } from './cloud/tencent/credentials.ts';
 import type { TencentSite } from './cloud/tencent/provider.ts';
 import { createTencentProvider } from './cloud/tencent/provider.ts';
+import { createLoopWatch } from './engine/loop-watch.ts';
 import { createManager } from './engine/manager.ts';
 import { predicates } from './engine/predicates.ts';
 import type { ProcessEdge } from './engine/signals.ts';
@@ -33,8 +35,11 @@ import { createRedactor } from './telemetry/redact.ts';
 
 /** How many pools are looked at at once. */
 const POOLS_AT_ONCE = 4;
-/** Longer than a purchase may take to answer, so that its outcome is not lost to our own impatience. */
-const RECONCILE_TIMEOUT_MS = 60_000;
+/**
+ * Longer than a throttled account may pause (60 s) and a purchase may then take to answer (30 s), so that no outcome is lost
+ * to our own impatience.
+ */
+const RECONCILE_TIMEOUT_MS = 120_000;
 /** Any change of this annotation makes the operator look at a pool at once. */
 const TRIGGER_ANNOTATION = 'demo.aiops.org/trigger';
 
@@ -43,6 +48,8 @@ export interface CloudSettings {
   readonly tencentEndpoint?: string;
   readonly tencentSite: TencentSite;
   readonly connectTo: readonly string[];
+  /** A PEM file of certificates to trust beside the usual ones. */
+  readonly caBundle?: string;
   readonly egress: EgressMode;
 }
 
@@ -52,7 +59,7 @@ export interface OperatorSettings extends CloudSettings {
   readonly state: string;
   readonly installationId?: string;
   readonly prune: boolean;
-  readonly host: string;
+  readonly bindAddress: string;
   readonly metricsPort: number;
   readonly healthPort: number;
   readonly logLevel: LogLevel;
@@ -68,6 +75,10 @@ export interface OperatorEdges {
   readonly clockFactor: number;
   readonly writeLog: (line: string) => void;
   readonly hasColours: boolean;
+  /** In [0, 1): tokens, marks of machines and the spread of waits come from it. Default: a source that nobody can guess. */
+  readonly random?: () => number;
+  /** How large the state file may grow; default: as the store has it. */
+  readonly maxStateBytes?: number;
   /** Wraps the cloud. For proofs that a broken operator is noticed; nothing else may use it. */
   readonly decorateClouds?: (clouds: CloudProvider) => CloudProvider;
 }
@@ -75,21 +86,38 @@ export interface OperatorEdges {
 /** Builds the way to Tencent Cloud that the flags describe. @throws {RangeError} naming a flag that cannot be read */
 export function createClouds(
   settings: CloudSettings,
-  edges: Pick<OperatorEdges, 'env' | 'clock' | 'clockFactor'>,
+  edges: Pick<OperatorEdges, 'env' | 'clock' | 'clockFactor' | 'random'>,
   onCall: OnCall = () => {},
 ): { readonly clouds: CloudProvider; readonly egress: Egress } {
   const { env, clock, clockFactor } = edges;
-  const egress = createEgress({ mode: settings.egress, connectTo: settings.connectTo, env });
+  const egress = createEgress({
+    mode: settings.egress,
+    connectTo: settings.connectTo,
+    env,
+    ...(settings.caBundle === undefined ? {} : { extraCa: readCaBundle(settings.caBundle) }),
+  });
   const clouds = createTencentProvider({
     site: settings.tencentSite,
     egress,
     clock,
-    random: Math.random,
+    random: edges.random ?? Math.random,
     onCall,
     timeouts: { readMs: 15_000 * clockFactor, buyMs: 30_000 * clockFactor },
     ...(settings.tencentEndpoint === undefined ? {} : { endpoint: settings.tencentEndpoint }),
   });
   return { clouds, egress };
+}
+
+/** @throws {RangeError} when the file cannot be read or holds no certificate */
+function readCaBundle(path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new RangeError(`--ca-bundle ${path} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+  if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
+  throw new RangeError(`--ca-bundle ${path} holds no certificate in PEM form`);
 }
 
 /** Says where a pool's keys come from: its Secret, its own spec, or what the operator itself runs with. */
@@ -98,7 +126,7 @@ export function createCredentials(
   edges: Pick<OperatorEdges, 'env' | 'clock'> & { readonly egress: Egress },
   redactor?: Redactor,
 ): (pool: SpotPool) => CloudCredentials {
-  const ofOperator = operatorCredentials(edges.env, edges);
+  const ofOperator = learning(operatorCredentials(edges.env, edges), redactor);
   return ({ spec: { credentials }, metadata: { namespace } }) => {
     switch (credentials.from) {
       case 'inline':
@@ -149,6 +177,7 @@ export async function runOperator(settings: OperatorSettings, edges: OperatorEdg
     log,
     prune: settings.prune,
     ...(settings.installationId === undefined ? {} : { installationId: settings.installationId }),
+    ...(edges.maxStateBytes === undefined ? {} : { maxStateBytes: edges.maxStateBytes }),
   });
   try {
     const calls = metrics.counter({
@@ -164,7 +193,7 @@ export async function runOperator(settings: OperatorSettings, edges: OperatorEdg
       clock,
       log,
       metrics,
-      host: settings.host,
+      host: settings.bindAddress,
       healthPort: settings.healthPort,
       metricsPort: settings.metricsPort,
       redact: redactor.text,
@@ -183,7 +212,7 @@ export async function runOperator(settings: OperatorSettings, edges: OperatorEdg
       },
       probe: createHttpProbe(egress, clock, clockFactor),
       clock,
-      random: secureRandom,
+      random: edges.random ?? secureRandom,
       offerings: createOfferingMemory(),
       prices: createPriceBook(clock),
       unsentTokens: new Set<string>(),
@@ -199,11 +228,7 @@ export async function runOperator(settings: OperatorSettings, edges: OperatorEdg
             runLog[event.type === 'Warning' ? 'warn' : 'info'](event.reason, { note: event.note });
             recordEvent(object, event);
           };
-          const next = await reconcileSpotPool(
-            key,
-            { ...pools, store: { ...store, recordEvent: tell }, mayAct },
-            signal,
-          );
+          const next = await reconcileSpotPool(key, { ...pools, mayAct, recordEvent: tell }, signal);
           if (!next) secretOf.delete(keyText(key));
           return next ? { requeueAfterMs: next.checkAgainInMs } : {};
         },
@@ -212,6 +237,7 @@ export async function runOperator(settings: OperatorSettings, edges: OperatorEdg
       .watches<Secret>(SecretKind, ({ metadata }) =>
         [...secretOf].filter(([, secret]) => secret === keyText(metadata)).map(([pool]) => keyFromText(pool)),
       );
+    manager.add(createLoopWatch(clock, log));
     manager.add({
       name: 'control',
       needsLeadership: false,

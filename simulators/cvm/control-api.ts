@@ -73,7 +73,6 @@ export function controlApi(options: ControlApiOptions): Hono {
     if (error instanceof ControlError) return c.json({ error: { field: error.field, message: error.message } }, 400);
     return c.json({ error: { field: '', message: error.message } }, 500);
   });
-  app.notFound((c) => c.json({ error: { field: '', message: `${c.req.method} ${c.req.path} is not a control` } }, 404));
 
   app.get('/state', (c) => c.json(options.state()));
   app.get('/journal', (c) => {
@@ -117,6 +116,7 @@ export function controlApi(options: ControlApiOptions): Hono {
   post('/skew', Skew, ({ seconds }) => controls.setSkew(seconds * 1000));
   const { advance } = options;
   if (advance) post('/advance', Advance, ({ ms }) => advance(ms));
+  app.all('*', (c) => c.json({ error: { field: '', message: `${c.req.method} ${c.req.path} is not a control` } }, 404));
   return app;
 }
 

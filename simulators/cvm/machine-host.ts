@@ -1,7 +1,6 @@
 import { createServer } from 'node:net';
 import type { Clock } from '../../src/lib/clock.ts';
 import { type Machine, startMachine } from './machine/machine.ts';
-import type { InstanceRecord } from './model.ts';
 import { createRandom, seedOf } from './random.ts';
 import type { MachineHost } from './world.ts';
 
@@ -19,23 +18,44 @@ export interface ServingHost extends MachineHost {
 
 interface Slot {
   isDown: boolean;
+  address?: string;
   machine?: Machine;
 }
 
-/** @param isServing false: addresses are given out, nothing listens on them */
-export function createMachineHost(options: { clock: Clock; seed: number; isServing: boolean }): ServingHost {
+export interface MachineHostOptions {
+  readonly clock: Clock;
+  readonly seed: number;
+  /** False: addresses are given out, nothing listens on them. */
+  readonly isServing: boolean;
+  /** The simulator's port, which decides the addresses. Asked when the first machine comes up. */
+  port(): number;
+}
+
+export function createMachineHost(options: MachineHostOptions): ServingHost {
   const { clock, seed, isServing } = options;
   const slots = new Map<string, Slot>();
-  const nextAddress = addresses(seed);
-  let pending = 0;
+  const working = new Set<Promise<unknown>>();
+  let next = 0;
 
-  const track = async <T>(work: Promise<T>): Promise<T> => {
-    pending += 1;
-    try {
-      return await work;
-    } finally {
-      pending -= 1;
+  const track = <T>(work: Promise<T>): Promise<T> => {
+    const tracked = work.finally(() => working.delete(tracked));
+    working.add(tracked);
+    return tracked;
+  };
+  const nextAddress = (): string => {
+    const used = new Set([...slots.values()].map((slot) => slot.address));
+    for (;;) {
+      const address = addressOf(options.port(), next);
+      next += 1;
+      if (!used.has(address)) return address;
     }
+  };
+  const findAddress = async (): Promise<string> => {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const address = nextAddress();
+      if (await isFree(address)) return address;
+    }
+    throw new Error(`no free loopback address was found in ${MAX_TRIES} tries`);
   };
   const stop = (slot: Slot): void => {
     slot.isDown = true;
@@ -44,7 +64,8 @@ export function createMachineHost(options: { clock: Clock; seed: number; isServi
   const serve: MachineHost['up'] = async (instance, image) => {
     const slot: Slot = { isDown: false };
     slots.set(instance.id, slot);
-    const address = await findAddress(instance, nextAddress);
+    const address = instance.address ?? (await findAddress());
+    slot.address = address;
     const machine = await startMachine({
       address,
       port: MODEL_PORT,
@@ -62,7 +83,7 @@ export function createMachineHost(options: { clock: Clock; seed: number; isServi
 
   return {
     get pending() {
-      return pending;
+      return working.size;
     },
     up: (instance, image) =>
       isServing ? track(serve(instance, image)) : Promise.resolve(instance.address ?? nextAddress()),
@@ -72,40 +93,26 @@ export function createMachineHost(options: { clock: Clock; seed: number; isServi
       if (slot) stop(slot);
     },
     async close() {
-      const all = [...slots.values()];
+      for (const slot of slots.values()) stop(slot);
       slots.clear();
-      await Promise.all(
-        all.map((slot) => {
-          slot.isDown = true;
-          return slot.machine?.stop();
-        }),
-      );
+      await Promise.allSettled(working);
     },
   };
 }
 
-/**
- * Addresses 127.x.y.z one after the other, in a block that other simulators on this computer are unlikely to use. 127.0.0.0/16
- * is left to everybody else.
- */
-function addresses(seed: number): () => string {
-  const random = createRandom(seedOf(seed, `pid ${process.pid} ${performance.timeOrigin}`));
-  const block = 1 + Math.floor(random() * 254);
-  let next = Math.floor(random() * 256 * 254);
-  return () => {
-    const [high, low] = [Math.floor(next / 254) % 256, next % 254];
-    next += 1;
-    return `127.${block}.${high}.${low + 1}`;
-  };
-}
+/** Addresses in a block; 0 and 255 are left out, as a network would. */
+const BLOCK_SIZE = 254;
+/** Blocks that one simulator may run on into. */
+const MAX_BLOCKS = 16;
 
-async function findAddress(instance: InstanceRecord, nextAddress: () => string): Promise<string> {
-  if (instance.address) return instance.address;
-  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    const address = nextAddress();
-    if (await isFree(address)) return address;
-  }
-  throw new Error(`no free loopback address was found in ${MAX_TRIES} tries`);
+/**
+ * Address number `n` of the simulator that listens on `port`: `127.27.158.1` and on for port 7070. Ports are unique on a
+ * computer, so simulators do not meet, not even while a machine boots and nothing listens on its address yet.
+ */
+function addressOf(port: number, n: number): string {
+  const block = port + (Math.floor(n / BLOCK_SIZE) % MAX_BLOCKS);
+  // 127.0.0.0/16 is left to everybody else.
+  return `127.${(block >> 8) % 256 || 255}.${block % 256}.${(n % BLOCK_SIZE) + 1}`;
 }
 
 /** The server itself only listens after its boot: whether somebody else has the address is asked before. */

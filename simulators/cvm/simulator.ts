@@ -67,8 +67,9 @@ export interface CvmSimulator extends Controls {
 export async function startCvmSimulator(options: CvmSimulatorOptions = {}): Promise<CvmSimulator> {
   const { clock = systemClock, seed = 1, host = '127.0.0.1', realNow = Date.now } = options;
   const random = createRandom(seed);
+  let port = 0;
   const journal = createJournal(() => clock.now(), options.journalCap);
-  const machines = createMachineHost({ clock, seed, isServing: options.machines ?? true });
+  const machines = createMachineHost({ clock, seed, isServing: options.machines ?? true, port: () => port });
   const world = createWorld({
     clock,
     random,
@@ -110,7 +111,7 @@ export async function startCvmSimulator(options: CvmSimulatorOptions = {}): Prom
     server.once('error', reject);
     server.listen(options.port ?? 0, host, resolve);
   });
-  const { port } = server.address() as AddressInfo;
+  port = (server.address() as AddressInfo).port;
 
   return {
     ...controls,

@@ -7,7 +7,7 @@ import { openStage, type Stage, type StageOptions } from './stage.ts';
 import { FIRST, runTour, SAMPLE, tryThis, waitForPools } from './tour.ts';
 
 /** Minutes of a cloud become seconds; fast enough to watch, slow enough that two cores keep up. */
-const FACTOR = 40;
+const FACTOR = 30;
 /** What the manifests allow. Written here by hand: the judge takes nothing from the operator. */
 const MAXIMA = new Map([
   [SAMPLE, 2],

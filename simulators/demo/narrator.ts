@@ -39,7 +39,7 @@ export function tellCloud(entry: JournalEntry): { readonly text: string; readonl
   return entry.cause === 'reclaim' ? { text: `${arrow} (reclaimed)`, colour: 'red' } : { text: arrow };
 }
 
-/** One decision of the operator, out of a line of its JSON log; `undefined` for lines that are not about a pool. */
+/** One decision (or error) of the operator, out of a line of its JSON log; `undefined` for its other lines. */
 export interface Decision {
   readonly pool: string;
   readonly reason: string;
@@ -54,7 +54,13 @@ export function readDecision(line: string): Decision | undefined {
   } catch {
     return undefined;
   }
-  const { msg, note, namespace, name, level } = record;
-  if (typeof note !== 'string' || typeof name !== 'string') return undefined;
-  return { pool: `${namespace}/${name}`, reason: String(msg), note, isWarning: level === 'warn' || level === 'error' };
+  const { msg, note, namespace, name, level, error } = record;
+  const isError = level === 'error';
+  if (typeof note !== 'string' && !isError) return undefined;
+  return {
+    pool: typeof name === 'string' ? `${namespace}/${name}` : '',
+    reason: String(msg),
+    note: typeof note === 'string' ? note : ((error as { message?: string } | undefined)?.message ?? ''),
+    isWarning: isError || level === 'warn',
+  };
 }

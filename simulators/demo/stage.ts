@@ -21,6 +21,13 @@ export interface StageOptions {
   readonly narratorOf: (now: () => number) => Narrator;
 }
 
+/** What a command said. */
+interface Output {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** The simulated cloud and the operator, running on one clock. */
 export interface Stage {
   readonly simulator: CvmSimulator;
@@ -32,8 +39,8 @@ export interface Stage {
   /** Words to put behind `bin/aiops simulate …` and `bin/aiops get …` so that they find this stage. */
   readonly simFlags: string;
   readonly stateFlags: string;
-  /** Runs one command line of `bin/aiops` as a person would. @returns exit code and output */
-  run(command: string): Promise<{ code: number; output: string }>;
+  /** Runs one command line of `bin/aiops` as a person would. */
+  run(command: string): Promise<Output>;
   /** Ends the operator in order, then the simulator. May be called twice. */
   close(): Promise<void>;
 }
@@ -133,7 +140,7 @@ function followOperator(operator: ChildProcess, narrator: Narrator, decisions: D
       decisions.push(decision);
       narrator.say(
         'operator',
-        `${decision.pool.split('/')[1]}  ${decision.reason}: ${decision.note}`,
+        `${decision.pool.split('/')[1] ?? '-'}  ${decision.reason}: ${decision.note}`,
         decision.isWarning ? 'yellow' : 'green',
       );
     });
@@ -154,17 +161,23 @@ function runCommand(
   root: string,
   env: NodeJS.ProcessEnv,
   children: Set<ChildProcess>,
-): Promise<{ code: number; output: string }> {
+): Promise<Output> {
   const [program = '', ...args] = command.split(' ');
   const child = spawn(join(root, program), args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
   children.add(child);
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (output += data.toString()));
   return new Promise((resolve, reject) => {
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (data: Buffer) => {
+      stdout += data.toString();
+    });
+    child.stderr.on('data', (data: Buffer) => {
+      stderr += data.toString();
+    });
     child.on('error', reject);
     child.on('close', (code) => {
       children.delete(child);
-      resolve({ code: code ?? 1, output });
+      resolve({ code: code ?? 1, stdout, stderr });
     });
   });
 }

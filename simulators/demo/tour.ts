@@ -1,3 +1,4 @@
+import type { JournalEntry } from '../cvm/journal.ts';
 import type { Stage } from './stage.ts';
 
 /** How long a step may take to show its effect, in real milliseconds. */
@@ -21,15 +22,19 @@ interface ShownPool {
 interface Try {
   readonly title: string;
   readonly commands: readonly string[];
-  /** True once the effect can be seen. */
-  readonly isDone: (pools: ReadonlyMap<string, ShownPool>) => boolean;
+  /** True once the effect can be seen; `since`: what the cloud has written down since the commands. */
+  readonly isDone: (pools: Pools, since: readonly JournalEntry[]) => boolean;
 }
+
+type Pools = ReadonlyMap<string, ShownPool>;
 
 const conditionOf = (pool: ShownPool | undefined, type: string): string => {
   const found = pool?.status?.conditions?.find((condition) => condition.type === type);
   return found ? `${found.status} ${found.reason}` : '';
 };
-const isSettled = (pools: ReadonlyMap<string, ShownPool>, name: string, size: number): boolean => {
+const isPurchase = (entry: JournalEntry): boolean =>
+  entry.kind === 'call' && entry.action === 'RunInstances' && entry.result === 'ok';
+const isSettled = (pools: Pools, name: string, size: number): boolean => {
   const status = pools.get(name)?.status;
   return status?.size === size && status.ready === size;
 };
@@ -42,7 +47,7 @@ export function tourOf({ simFlags, stateFlags }: Pick<Stage, 'simFlags' | 'state
     {
       title: 'reclaim a machine: a replacement is bought',
       commands: [simulate('reclaim --pool spotpool-sample')],
-      isDone: (pools) => isSettled(pools, 'spotpool-sample', 2),
+      isDone: (pools, since) => isSettled(pools, 'spotpool-sample', 2) && since.some(isPurchase),
     },
     {
       title: 'sell the zone out, then lose a machine: the pool waits and says so',
@@ -107,10 +112,7 @@ export async function waitForPools(stage: Stage, signal: AbortSignal): Promise<v
 export async function runTour(stage: Stage, endsAt: number, signal: AbortSignal): Promise<void> {
   const [reclaim] = tourOf(stage);
   for (const step of tourOf(stage)) await take(stage, step, signal);
-  while (reclaim && Date.now() < endsAt) {
-    await take(stage, reclaim, signal);
-    await until(stage, reclaim.title, reclaim.isDone, signal);
-  }
+  while (reclaim && Date.now() < endsAt) await take(stage, reclaim, signal);
   await take(
     stage,
     {
@@ -128,18 +130,18 @@ async function take(stage: Stage, { title, commands, isDone }: Try, signal: Abor
   for (const command of commands) {
     signal.throwIfAborted();
     stage.narrator.say('demo', `$ ${command}`);
-    const { code, output } = await within(stage.run(command), `"${command}"`, stage);
-    for (const line of output.split('\n').filter((text) => text !== '')) stage.narrator.say('demo', `  ${line}`);
+    const { code, stdout, stderr } = await within(stage.run(command), `"${command}"`, stage);
+    for (const line of `${stdout}${stderr}`.split('\n').filter((text) => text !== ''))
+      stage.narrator.say('demo', `  ${line}`);
     if (code !== 0) throw new Error(`"${command}" ended with code ${code}`);
   }
-  // The state right after the command may still be that from before it: something must have happened first.
-  await until(stage, title, (pools) => stage.simulator.journal.entries.length > before && isDone(pools), signal);
+  await until(stage, title, (pools) => isDone(pools, stage.simulator.journal.entries.slice(before)), signal);
 }
 
 async function until(
   stage: Stage,
   what: string,
-  isDone: (pools: ReadonlyMap<string, ShownPool>) => boolean,
+  isDone: (pools: Pools) => boolean,
   signal: AbortSignal,
 ): Promise<void> {
   const giveUpAt = Date.now() + STEP_WITHIN_MS;
@@ -161,9 +163,9 @@ function within<T>(work: Promise<T>, what: string, stage: Stage): Promise<T> {
   return Promise.race([work, late, stage.broken]);
 }
 
-async function readPools(stage: Stage): Promise<ReadonlyMap<string, ShownPool>> {
-  const { code, output } = await stage.run(`bin/aiops get spotpools -o json${stage.stateFlags}`);
+async function readPools(stage: Stage): Promise<Pools> {
+  const { code, stdout } = await stage.run(`bin/aiops get spotpools -o json${stage.stateFlags}`);
   if (code !== 0) return new Map();
-  const { items } = JSON.parse(output) as { items: readonly ShownPool[] };
+  const { items } = JSON.parse(stdout) as { items: readonly ShownPool[] };
   return new Map(items.map((pool) => [pool.metadata.name, pool]));
 }

@@ -431,7 +431,8 @@ const InstanceStatus = z.object({
   missingSince: time('When the list first came without it.').optional(),
   drainingSince: time('When it was told to leave.').optional(),
   terminatingSince: time('When its release was asked for.').optional(),
-  probeFailures: z.int32().optional().describe('Failed readiness questions in a row.'),
+  probeFailures: z.int32().optional().describe('Failed readiness questions in a row, at most failureThreshold.'),
+  silentSince: time('When the first of these questions failed.').optional(),
   hourlyCost: z.string().max(32).optional().describe('What it costs by the hour, disk and bandwidth included.'),
 });
 export type InstanceStatus = z.infer<typeof InstanceStatus>;

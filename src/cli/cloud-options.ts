@@ -15,6 +15,7 @@ export function addCloudOptions(command: Command): Command {
         .argParser(addConnectTo)
         .default([], 'none'),
     )
+    .option('--ca-bundle <file>', 'a PEM file of certificates to trust beside the usual ones')
     .addOption(
       new Option('--egress <mode>', 'loopback: refuse every connection that leaves this machine')
         .choices(['default', 'loopback'])

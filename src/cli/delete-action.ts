@@ -89,23 +89,23 @@ async function waitUntilGone(
   io: CliIo,
 ): Promise<void> {
   const { clock, signal } = io;
-  const start = clock.monotonic();
+  const end = options.timeout === 0 ? Number.POSITIVE_INFINITY : clock.monotonic() + options.timeout;
   const left = (): readonly Doomed[] =>
     // One that is not being deleted has been made anew since.
     all.filter(({ definition, key }) => view.get(kindRefOf(definition), key)?.metadata.deletionTimestamp !== undefined);
   let waiting = left();
-  if (waiting.length > 0 && io.isTerminal)
-    io.stderr(`waiting for ${namesOf(waiting)} to be gone; Ctrl-C stops waiting\n`);
+  if (waiting.length > 0 && io.isTerminal) io.stderr(`waiting for ${namesOf(waiting)}; Ctrl-C stops the waiting\n`);
   while (waiting.length > 0) {
     if (!(await isOperatorRunning(options.state, io))) {
       throw new CliError(`the operator has stopped; it goes on deleting ${namesOf(waiting)} when it runs again`);
     }
-    if (options.timeout > 0 && clock.monotonic() - start >= options.timeout) {
+    const leftMs = end - clock.monotonic();
+    if (leftMs <= 0) {
       throw new CliError(
         `${namesOf(waiting)} still there after ${formatDuration(options.timeout)}; the deletion goes on`,
       );
     }
-    await sleep(clock, WAIT_INTERVAL_MS, signal);
+    await sleep(clock, Math.min(WAIT_INTERVAL_MS, leftMs), signal);
     waiting = left();
   }
 }

@@ -24,12 +24,7 @@ export function deleteCommand(io: CliIo): Command {
     .argument('[kind]', 'what it is: spotpool, spotpools or sp; or KIND/NAME')
     .argument('[name...]', 'names; none with KIND/NAME')
     .addOption(fileOption('delete the objects that these manifests describe'))
-    .addOption(
-      new Option('--wait [boolean]', 'wait until they are gone')
-        .argParser(yesOrNo)
-        .default(true, 'true')
-        .preset('true'),
-    )
+    .addOption(new Option('--wait [boolean]', 'wait until they are gone').argParser(yesOrNo).default(true))
     .addOption(
       new Option('--timeout <duration>', 'how long to wait, as 90s or 10m; 0s: for ever')
         .argParser(duration)

@@ -34,7 +34,7 @@ export function runCommand(io: CliIo, start: (settings: OperatorSettings) => Pro
       'delete objects whose manifest is removed; without it they are kept and shown as unmanaged',
       false,
     )
-    .option('--host <address>', 'where metrics and health listen', '127.0.0.1')
+    .option('--bind-address <address>', 'where metrics and health listen', '127.0.0.1')
     .addOption(new Option('--metrics-port <port>', 'Prometheus metrics under /metrics').default(8080).argParser(port))
     .addOption(new Option('--health-port <port>', '/healthz and /readyz').default(8081).argParser(port))
     .addOption(

@@ -36,7 +36,7 @@ export interface ReconcileContext {
 export type Reconcile = (key: ObjectKey, context: ReconcileContext) => Promise<Outcome>;
 
 /** What a controller needs besides its own options; the manager gives it. */
-export interface ControllerEdges {
+interface ControllerEdges {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: EngineMetrics;
@@ -57,7 +57,7 @@ export interface ControllerOptions {
 }
 
 /** Where the keys of a controller come from. */
-export interface Sources {
+interface Sources {
   /** The kind that is reconciled: each of its events that passes `predicate` is looked at. */
   for(kind: KindRef, predicate?: Predicate): this;
   /** A kind that others depend on: `map` gives the keys to look at, asked with the old and the new state of an update. */

@@ -12,7 +12,7 @@ const QUEUE_SECONDS = Array.from({ length: 12 }, (_, power) => Number(`1e${power
 const RESULTS: readonly Result[] = ['error', 'requeue_after', 'requeue', 'success'];
 
 /** What one controller tells of itself. */
-export interface ControllerMetrics {
+interface ControllerMetrics {
   readonly queue: QueueMetrics;
   started(): void;
   ended(ms: number, verdict: Verdict): void;

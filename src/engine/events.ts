@@ -12,7 +12,7 @@ const MAX_BUCKETS = 4096;
 const MAX_NOTE_BYTES = 1024;
 const MAX_REASON_LENGTH = 128;
 
-export interface EventRecorderOptions {
+interface EventRecorderOptions {
   readonly store: Pick<Store, 'recordEvent'>;
   readonly clock: Clock;
   readonly metrics: Metrics;

@@ -1,5 +1,5 @@
 /** Keys that wait for a time, nearest first. Every operation costs at most the logarithm of their number. */
-export interface WaitingLine {
+interface WaitingLine {
   /** Puts `key` in the line for `at`, or moves it there. */
   set(key: string, at: number): void;
   delete(key: string): void;
@@ -80,7 +80,7 @@ export function createWaitingLine(): WaitingLine {
 }
 
 /** Keys that are ready, highest priority first, within a priority in the order in which they came. */
-export interface ReadyLine {
+interface ReadyLine {
   push(key: string, priority: number): void;
   delete(key: string, priority: number): void;
   /** Takes out the first key that `mayLeave` lets go. */

@@ -8,7 +8,7 @@ const LOOK_EVERY_MS = 60_000;
 const TOLERATED_MS = 200;
 
 /** How late timers were since the last `reset`. */
-export interface LoopDelay {
+interface LoopDelay {
   /** In nanoseconds. */
   percentile(percent: number): number;
   reset(): void;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createFakeClock } from '../../test/builders/fake-clock.ts';
 import { captureLog } from '../../test/builders/log.ts';
+import type { ObjectKey } from '../api/meta.ts';
 import { createMemoryStore, type MemoryStore } from '../store/memory.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { createManager, type ManagerOptions } from './manager.ts';
@@ -117,6 +118,25 @@ it('lets a controller whose kind cannot be read yet hold up nobody else', async 
   await ended;
 });
 
+it('starts no controller whose objects were never read when it stops', async () => {
+  const { clock, manager, stop } = setUp({}, () => ({ watch: () => Promise.reject(new Error('not installed')) }));
+  let isAsked = false;
+  async function* notices(): AsyncGenerator<ObjectKey> {
+    isAsked = true;
+    yield { namespace: 'default', name: 'a' };
+  }
+  manager
+    .controller({ name: 'things', reconcile: async () => ({}) })
+    .for(Thing)
+    .channel(notices());
+  const ended = manager.run(stop.signal);
+  await clock.advance(20_000);
+  stop.abort();
+  await clock.advance(1);
+  await ended;
+  expect(isAsked).toBe(false);
+});
+
 describe('a part that fails', () => {
   it('stops everything in order, and run fails with its error', async () => {
     const { clock, manager, part, story, of } = setUp();
@@ -130,7 +150,7 @@ describe('a part that fails', () => {
   });
 
   it('because of the stop is no failure', async () => {
-    const { clock, manager, stop } = setUp();
+    const { clock, manager, stop, of } = setUp();
     manager.add({
       name: 'server',
       needsLeadership: false,
@@ -141,6 +161,7 @@ describe('a part that fails', () => {
     stop.abort();
     await clock.advance(1);
     await ended;
+    expect(of('a part failed; stopping')).toEqual([]);
   });
 });
 

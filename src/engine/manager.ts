@@ -69,7 +69,7 @@ type Phase = 'new' | 'starting' | 'started' | 'stopping';
 export function createManager(options: ManagerOptions): Manager {
   const { store, clock, log, metrics, graceMs = 30_000, mayAct = () => true, newId } = options;
   const engineMetrics = createEngineMetrics(metrics);
-  const recordEvent = createEventRecorder({ ...options });
+  const recordEvent = createEventRecorder(options);
   const edges = { clock, log, metrics: engineMetrics, mayAct, recordEvent, ...(newId ? { newId } : {}) };
   const controllers: Controller[] = [];
   const runnables: Runnable[] = [];

@@ -56,7 +56,7 @@ export interface WorkQueue {
   shutDown(): void;
 }
 
-export interface QueueOptions {
+interface QueueOptions {
   readonly clock: Clock;
   readonly limiter?: FailureLimiter;
   readonly metrics?: QueueMetrics;

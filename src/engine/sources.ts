@@ -78,7 +78,7 @@ export interface Poller<K> {
   readonly isSame?: (before: unknown, now: unknown) => boolean;
 }
 
-export interface PollOptions {
+interface PollOptions {
   /** The keys to ask about, as they are at each round. */
   readonly keys: () => Iterable<string>;
   /** Longest time for one answer, in milliseconds. */

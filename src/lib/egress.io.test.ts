@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { createEgress, type Egress } from './egress.ts';
 
 const closing: (() => void)[] = [];
@@ -145,6 +145,7 @@ describe('answers', () => {
 describe('TLS and proxies', () => {
   const folder = mkdtempSync(join(tmpdir(), 'egress-'));
   const file = (name: string): string => join(folder, name);
+  afterAll(() => rmSync(folder, { recursive: true }));
   const hasOpenssl = tryTo(() =>
     execFileSync(
       'openssl',
@@ -193,7 +194,7 @@ describe('TLS and proxies', () => {
     return { port: await listen(server), asked };
   }
 
-  describe.skipIf(!hasOpenssl)('with a certificate from openssl', () => {
+  describe.skipIf(!hasOpenssl)('with a certificate (needs the command openssl)', () => {
     const extraCa = (): string => readFileSync(file('cert.pem'), 'utf8');
 
     it.each(ways)('through %s the extra CA is trusted, for the name that was asked for', async (_name, ask) => {

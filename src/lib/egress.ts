@@ -106,7 +106,7 @@ export function createEgress(options: EgressOptions): Egress {
     };
     try {
       assertTarget(mode, target.host, wanted.allowMetadata);
-      if (proxy && wanted.secure && mode !== 'loopback' && !skipsProxy(target)) {
+      if (proxy && wanted.secure && !skipsProxy(target)) {
         openTunnel({ proxy, target, connectPlain, secureOver, once, ready: secure });
       } else {
         const socket = connectPlain(target, wanted.allowMetadata);

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { toTime } from '../api/meta.ts';
 import type { LaunchIntent, SpotPool } from '../api/spotpool.ts';
 import { offeringId } from '../cloud/cloud.ts';
@@ -6,7 +5,7 @@ import { CloudError } from '../cloud/errors.ts';
 import type { SpotPoolEdges } from './edges.ts';
 import type { Observation } from './observe.ts';
 import { afterPartialRefusal, afterRefusal, afterSuccess } from './offerings.ts';
-import { launchOrderOf, namePrefixOf, ownershipOf, specHashOf } from './order.ts';
+import { launchOrderOf, namePrefixOf, ownershipOf } from './order.ts';
 import type { Step } from './plan.ts';
 
 /** A step and what came of it. */
@@ -88,7 +87,7 @@ function newIntent(pool: SpotPool, step: Extract<Step, { kind: 'intend' }>, edge
     name: `${namePrefixOf(pool.metadata, pool.spec)}${mark}`,
     offering: offeringId(step.offering),
     count: step.count,
-    specHash: specHashOf(pool.spec),
+    specHash: step.orderHash,
     plannedAt: toTime(edges.clock.now()),
   };
 }
@@ -97,11 +96,6 @@ const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 
 function draw(random: () => number, length: number): string {
   return Array.from({ length }, () => LETTERS[Math.floor(random() * LETTERS.length)]).join('');
-}
-
-/** Chance for tokens and marks: from the system's generator, since two processes must never draw the same. */
-export function secureRandom(): number {
-  return randomInt(2 ** 47) / 2 ** 47;
 }
 
 async function launch(

@@ -1,9 +1,8 @@
 import type { Condition } from '../api/meta.ts';
 import { toTime } from '../api/meta.ts';
 import type { SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
-import type { CloudError } from '../cloud/errors.ts';
+import { CloudError } from '../cloud/errors.ts';
 import type { EpochMs } from '../lib/clock.ts';
-import { formatDuration } from '../lib/duration.ts';
 import type { Done } from './act.ts';
 import type { Observation } from './observe.ts';
 import type { Desired } from './plan.ts';
@@ -37,20 +36,34 @@ export interface Counts {
   readonly ready: number;
 }
 
+type Next = Pick<SpotPoolStatus, 'intents' | 'buyingStopped' | 'instances'>;
+
+/** Why a pool could not be looked after at all. */
+export interface Obstacle {
+  readonly reason: string;
+  readonly message: string;
+  /** It does not pass by itself. */
+  readonly needsPerson: boolean;
+}
+
 /** Every condition of a pool that could be observed. Order is that of `describe`. */
 export function conditionsOf(
   pool: SpotPool,
   desired: Desired,
   seen: Observation,
   done: readonly Done[],
-  next: Pick<SpotPoolStatus, 'intents' | 'buyingStopped' | 'instances'>,
+  next: Next,
   counts: Counts,
   now: EpochMs,
 ): readonly Verdict[] {
+  const stalled = stalledVerdict(pool, seen, done, next);
   return [
     readyVerdict(pool, desired, counts),
-    reconcilingVerdict(desired, next, counts),
-    stalledVerdict(pool, seen, next),
+    // A pool that waits for a person is not on its way: kstatus knows one or the other.
+    stalled.status === 'True'
+      ? { ...stalled, type: 'Reconciling', status: 'False' }
+      : reconcilingVerdict(desired, next, counts),
+    stalled,
     capacityVerdict(seen, now),
     is('CredentialsValid', true, 'Accepted', `The cloud accepts the keys (${sourceOf(pool)}).`),
     ...inlineVerdict(pool),
@@ -58,7 +71,7 @@ export function conditionsOf(
     ...scalingVerdict(pool),
     ...conflictVerdict(seen),
     ...holdVerdict(done),
-    ...troubleVerdict(seen.troubles),
+    ...troubleVerdict([...seen.troubles, ...releaseErrors(done)]),
   ];
 }
 
@@ -90,11 +103,11 @@ function readyVerdict(pool: SpotPool, desired: Desired, { ready }: Counts): Verd
   return is('Ready', false, 'BelowMinimum', `${ready} machines answer, at least ${minimum} are wanted.`);
 }
 
-function reconcilingVerdict(
-  desired: Desired,
-  next: Pick<SpotPoolStatus, 'intents' | 'instances'>,
-  { size }: Counts,
-): Verdict {
+function reconcilingVerdict(desired: Desired, next: Next, { size }: Counts): Verdict {
+  if (desired.mode === 'Pause') return is('Reconciling', false, 'Paused', 'Nothing is bought or released.');
+  if (next.buyingStopped?.reason === 'StatusLost' && desired.mode === 'Run') {
+    return is('Reconciling', true, 'StatusLost', next.buyingStopped.message);
+  }
   const ordered = (next.intents ?? []).reduce((sum, intent) => sum + intent.count, 0);
   if (ordered > 0) return is('Reconciling', true, 'Buying', `A purchase of ${ordered} is under way.`);
   const moving = (next.instances ?? []).filter(({ phase }) => phase !== 'Ready' && phase !== 'Failed');
@@ -102,6 +115,7 @@ function reconcilingVerdict(
     const shown = moving.slice(0, 5).map(({ instanceId, phase }) => `${instanceId} ${phase}`);
     return is('Reconciling', true, 'MachinesMoving', `${shown.join(', ')}${moving.length > 5 ? ', …' : ''}.`);
   }
+  if (desired.mode === 'Delete') return is('Reconciling', true, 'Deleting', `${size} machines are alive still.`);
   if (size < desired.low)
     return is('Reconciling', true, 'TooFew', `${size} machines are alive, ${desired.low} are wanted.`);
   if (size > desired.high)
@@ -109,10 +123,15 @@ function reconcilingVerdict(
   return is('Reconciling', false, 'Settled', `${size} machines are alive, as wanted.`);
 }
 
-function stalledVerdict(pool: SpotPool, seen: Observation, next: Pick<SpotPoolStatus, 'buyingStopped'>): Verdict {
+/** Refusals to release that stay until somebody changes something. */
+const RELEASE_NEEDS_PERSON = ['ReleaseRefused', 'PermissionDenied'];
+
+function stalledVerdict(pool: SpotPool, seen: Observation, done: readonly Done[], next: Next): Verdict {
   if (seen.conflict) return is('Stalled', true, 'IdentityConflict', seen.conflict.message);
+  const refused = releaseErrors(done).find(({ reason }) => RELEASE_NEEDS_PERSON.includes(reason));
+  if (refused) return is('Stalled', true, refused.reason, `A machine cannot be released: ${refused.message}`);
   const stop = next.buyingStopped;
-  if (stop && pool.metadata.deletionTimestamp === undefined) {
+  if (stop && stop.reason !== 'StatusLost' && pool.metadata.deletionTimestamp === undefined) {
     return is(
       'Stalled',
       true,
@@ -128,8 +147,8 @@ function capacityVerdict(seen: Observation, now: EpochMs): Verdict {
   const tried = seen.candidates.some(({ memo }) => memo.lastTriedAt > 0);
   const first = blocked.toSorted((a, b) => a.memo.blockedUntil - b.memo.blockedUntil)[0];
   if (first && blocked.length === seen.candidates.length) {
-    const wait = formatDuration(Math.ceil((first.memo.blockedUntil - now) / 1000) * 1000);
-    const message = `None of the ${blocked.length} offerings has a machine; the next is tried in ${wait} at the latest. ${first.memo.message}`;
+    const until = toTime(first.memo.blockedUntil);
+    const message = `None of the ${blocked.length} offerings has a machine; the next is tried at ${until} at the latest. ${first.memo.message}`;
     return is('CapacityAvailable', false, first.memo.reason, message);
   }
   if (!tried) {
@@ -152,7 +171,7 @@ function inlineVerdict(pool: SpotPool): readonly Verdict[] {
   if (pool.spec.credentials.from !== 'inline') return [];
   const message =
     'The keys stand in the spec, where everyone who may read this object can read them. Put them into a Secret and name it in credentialsSecretRef.';
-  return [is('InlineCredentials', true, 'KeysInSpec', message)];
+  return [is('InlineCredentials', true, 'InlineCredentials', message)];
 }
 
 function gatewayVerdict(pool: SpotPool): readonly Verdict[] {
@@ -176,7 +195,7 @@ function scalingVerdict({ spec }: SpotPool): readonly Verdict[] {
 }
 
 function conflictVerdict({ conflict }: Observation): readonly Verdict[] {
-  return conflict ? [is('IdentityConflict', true, 'ForeignMachines', conflict.message)] : [];
+  return conflict ? [is('IdentityConflict', true, 'IdentityConflict', conflict.message)] : [];
 }
 
 function holdVerdict(done: readonly Done[]): readonly Verdict[] {
@@ -184,7 +203,13 @@ function holdVerdict(done: readonly Done[]): readonly Verdict[] {
   return hold ? [is('ReplacementHeld', true, hold.reason, hold.message)] : [];
 }
 
-/** Missing permissions of calls that only inform. Passing troubles of theirs are not worth a condition. */
+function releaseErrors(done: readonly Done[]): readonly CloudError[] {
+  return done.flatMap((outcome) =>
+    outcome.step.kind === 'release' && 'error' in outcome && outcome.error instanceof CloudError ? [outcome.error] : [],
+  );
+}
+
+/** Missing permissions of calls that only inform, and of releases. Passing troubles of theirs are not worth a condition. */
 function troubleVerdict(troubles: readonly CloudError[]): readonly Verdict[] {
   const denied = troubles.filter(({ reason }) => reason === 'PermissionDenied');
   if (denied.length === 0) return [];
@@ -194,33 +219,26 @@ function troubleVerdict(troubles: readonly CloudError[]): readonly Verdict[] {
       'PermissionsSufficient',
       false,
       'PermissionDenied',
-      `The keys may not call ${actions}; what it would tell is missing here. ${denied[0]?.message ?? ''}`,
+      `The keys may not call ${actions}; what it would do or tell is missing. ${denied[0]?.message ?? ''}`,
     ),
   ];
 }
 
-/** Conditions when the machines could not even be listed: what is known stays, and nothing is bought or released. */
-export function conditionsOfFailure(pool: SpotPool, error: CloudError): readonly Verdict[] {
-  const kept = (pool.status?.conditions ?? []).filter(
-    ({ type }) => !['Ready', 'Reconciling', 'Stalled', 'CredentialsValid'].includes(type),
-  );
-  const isKeys = error.reason === 'InvalidCredentials';
-  const needsPerson = isKeys || error.reason === 'PermissionDenied' || error.reason === 'AccountRestricted';
+/** Conditions when nothing could be seen, or nothing may be done: what is known stays. */
+export function conditionsOfFailure(pool: SpotPool, { reason, message, needsPerson }: Obstacle): readonly Verdict[] {
+  const own = ['Ready', 'Reconciling', 'Stalled', 'CredentialsValid', 'InlineCredentials', 'GatewaySynced'];
   const suffix = 'Until then nothing is bought or released.';
+  const keys: Verdict =
+    reason === 'InvalidCredentials'
+      ? is('CredentialsValid', false, reason, message)
+      : { type: 'CredentialsValid', status: 'Unknown', reason, message: 'The cloud could not be asked.' };
   return [
-    {
-      type: 'Ready',
-      status: 'Unknown',
-      reason: error.reason,
-      message: `The machines cannot be listed: ${error.message}`,
-    },
-    is('Reconciling', !needsPerson, error.reason, `${error.message} ${suffix}`),
-    is('Stalled', needsPerson, error.reason, `${error.message} ${suffix}`),
-    isKeys
-      ? is('CredentialsValid', false, error.reason, error.message)
-      : { type: 'CredentialsValid', status: 'Unknown', reason: error.reason, message: 'The cloud could not be asked.' },
+    { type: 'Ready', status: 'Unknown', reason, message: `The machines cannot be looked after: ${message}` },
+    is('Reconciling', !needsPerson, reason, `${message} ${suffix}`),
+    is('Stalled', needsPerson, reason, `${message} ${suffix}`),
+    keys,
     ...inlineVerdict(pool),
     ...gatewayVerdict(pool),
-    ...kept.filter(({ type }) => type !== 'InlineCredentials' && type !== 'GatewaySynced'),
+    ...(pool.status?.conditions ?? []).filter(({ type }) => !own.includes(type)),
   ];
 }

@@ -1,7 +1,8 @@
+import type { KubeObject } from '../api/meta.ts';
 import type { SpotPool } from '../api/spotpool.ts';
 import type { CloudCredentials, CloudProvider } from '../cloud/cloud.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { Store } from '../store/store.ts';
+import type { ObjectEvent, Store } from '../store/store.ts';
 import type { OfferingMemory } from './offerings.ts';
 import type { PriceBook } from './prices.ts';
 
@@ -32,4 +33,6 @@ export interface SpotPoolEdges {
   readonly unsentTokens: Set<string>;
   /** False once the right to act is lost; asked right before each call that costs money or takes something away. */
   readonly mayAct: () => boolean;
+  /** Notes an event on a pool, within the limits against floods. */
+  readonly recordEvent: (object: KubeObject, event: ObjectEvent) => void;
 }

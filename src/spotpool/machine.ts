@@ -3,7 +3,6 @@ import type { InstanceStatus, SpotPoolSpec } from '../api/spotpool.ts';
 import type { Instance } from '../cloud/cloud.ts';
 import { offeringId } from '../cloud/cloud.ts';
 import type { EpochMs } from '../lib/clock.ts';
-import { formatDuration } from '../lib/duration.ts';
 import type { Micros } from '../lib/money.ts';
 import type { Answer } from './edges.ts';
 import { offeringOf, specHashOf } from './order.ts';
@@ -38,14 +37,16 @@ export interface Machine {
   readonly isAlive: boolean;
   /** It answered when asked in this run. */
   readonly isAnswering: boolean;
-  /** By the hour; for the order in which machines leave. */
+  /** It cannot be serving anybody: it does not run, or has not answered for a while. */
+  readonly isSilent: boolean;
+  /** By the hour, for the order in which machines leave; 0 where the price is not known. */
   readonly cost: Micros;
 }
 
 interface Verdict {
   readonly phase: InstanceStatus['phase'];
   readonly reason: string;
-  readonly message?: string;
+  readonly message?: string | undefined;
   readonly fate: Fate;
   readonly changes?: Partial<InstanceStatus>;
 }
@@ -56,7 +57,7 @@ export interface Evidence {
   readonly before: InstanceStatus | undefined;
   /** `undefined`: the cloud, asked by id, does not know it. */
   readonly instance: Instance | undefined;
-  /** `undefined`: not asked in this run. */
+  /** `undefined`: it could not be asked. */
   readonly answer: Answer | undefined;
 }
 
@@ -65,25 +66,24 @@ export function judgeMachine(evidence: Evidence, spec: SpotPoolSpec, now: EpochM
   const { id, before, instance, answer } = evidence;
   const facts = factsOf(evidence, now);
   const verdict = verdictOf(facts, evidence, spec, now);
-  const { message: _old, ...rest } = facts;
+  const { message, probeFailures: _failures, silentSince: _since, ...lasting } = { ...facts, message: verdict.message };
   const record: InstanceStatus = {
-    ...rest,
+    ...lasting,
     ...verdict.changes,
     phase: verdict.phase,
     reason: verdict.reason,
-    ...(verdict.message === undefined ? {} : { message: verdict.message.slice(0, 1024) }),
+    ...(message === undefined ? {} : { message: message.slice(0, 1024) }),
     isOutdated: isOutdated(facts, spec),
   };
-  const isAlive =
-    (verdict.fate === 'Keep' || verdict.fate === 'Replace' || verdict.fate === 'Leaving') &&
-    verdict.phase !== 'Terminating';
+  const isHere = verdict.fate === 'Keep' || verdict.fate === 'Replace' || verdict.fate === 'Leaving';
   return {
     id,
     record,
     before,
     fate: verdict.fate,
-    isAlive,
+    isAlive: isHere && verdict.phase !== 'Terminating',
     isAnswering: answer?.isOk === true && instance?.state === 'Running',
+    isSilent: instance?.state !== 'Running' || (record.probeFailures ?? 0) >= spec.readiness.failureThreshold,
     cost,
   };
 }
@@ -109,7 +109,8 @@ function factsOf({ id, before, instance }: Evidence, now: EpochMs): InstanceStat
   };
 }
 
-function offeringOfInstance(instance: Instance): string {
+/** How a machine was bought, as far as it shows. */
+export function offeringOfInstance(instance: Instance): string {
   return offeringId({
     zone: instance.zone,
     subnetId: instance.subnetId,
@@ -119,116 +120,149 @@ function offeringOfInstance(instance: Instance): string {
 }
 
 function verdictOf(facts: InstanceStatus, evidence: Evidence, spec: SpotPoolSpec, now: EpochMs): Verdict {
-  const { instance } = evidence;
+  const { instance, answer } = evidence;
   if (!instance) return verdictOnMissing(facts, now);
   if (instance.state === 'LaunchFailed') {
     const message = `The cloud could not start it (${instance.lastError ?? instance.vendorState}).`;
     return { phase: 'Failed', reason: 'LaunchFailed', message, fate: 'LaunchFailed' };
   }
   if (instance.state === 'Terminating') {
-    const reason = facts.terminatingSince === undefined ? 'Reclaimed' : 'ReleaseAsked';
-    return {
-      phase: 'Terminating',
-      reason,
-      fate: 'Leaving',
-      changes: { terminatingSince: facts.terminatingSince ?? toTime(now) },
-    };
+    const isOurDoing = facts.terminatingSince !== undefined || facts.drainingSince !== undefined;
+    const changes = { terminatingSince: facts.terminatingSince ?? toTime(now) };
+    return { phase: 'Terminating', reason: isOurDoing ? facts.reason : 'Reclaimed', fate: 'Leaving', changes };
   }
   if (facts.terminatingSince !== undefined) return verdictOnReleased(facts, now);
-  if (facts.drainingSince !== undefined)
-    return { phase: 'Draining', reason: facts.reason, fate: 'Leaving', ...withMessage(facts) };
-  return verdictOnLiving(facts, evidence, instance, spec, now);
-}
-
-function withMessage(facts: InstanceStatus): { message?: string } {
-  return facts.message === undefined ? {} : { message: facts.message };
+  if (facts.drainingSince !== undefined) {
+    const changes = answer?.isOk ? {} : silence(facts, spec, now);
+    return { phase: 'Draining', reason: facts.reason, message: facts.message, fate: 'Leaving', changes };
+  }
+  return verdictOnLiving(facts, instance, answer, spec, now);
 }
 
 function verdictOnMissing(facts: InstanceStatus, now: EpochMs): Verdict {
-  const isNew = facts.phase === 'Requested' && now - Date.parse(facts.createdAt) < INVISIBLE_AT_FIRST_MS;
-  if (isNew) return { phase: 'Requested', reason: facts.reason, fate: 'Keep' };
-  const reason = facts.terminatingSince === undefined ? 'Vanished' : 'Released';
-  return { phase: 'Terminating', reason, fate: 'Gone' };
+  // Lists lag: a machine that was bought a moment ago, and told to go perhaps, may still appear.
+  const isYoung = facts.runningAt === undefined && now - Date.parse(facts.createdAt) < INVISIBLE_AT_FIRST_MS;
+  const isReleased = facts.terminatingSince !== undefined;
+  if (isYoung && facts.phase !== 'Failed')
+    return { phase: facts.phase, reason: facts.reason, fate: isReleased ? 'Leaving' : 'Keep' };
+  return { phase: 'Terminating', reason: isReleased ? 'Released' : 'Vanished', fate: 'Gone' };
 }
 
 /** Told to go, and still shown alive: lists lag, so it is believed to go until some time has passed. */
 function verdictOnReleased(facts: InstanceStatus, now: EpochMs): Verdict {
-  const since = now - Date.parse(facts.terminatingSince ?? facts.createdAt);
-  if (since < RELEASE_AGAIN_MS) return { phase: 'Terminating', reason: facts.reason, fate: 'Leaving' };
-  const message = `Its release was asked for ${formatDuration(since)} ago and the cloud still shows it alive.`;
-  return { phase: 'Failed', reason: 'ReleaseIgnored', message, fate: 'Replace' };
+  const since = facts.terminatingSince ?? facts.createdAt;
+  if (now - Date.parse(since) < RELEASE_AGAIN_MS) {
+    return { phase: 'Terminating', reason: facts.reason, fate: 'Leaving' };
+  }
+  const message = `Its release was asked for at ${since}, and the cloud still shows it alive.`;
+  return { phase: 'Failed', reason: 'ReleaseIgnored', message, fate: 'Leaving' };
 }
 
 function verdictOnLiving(
   facts: InstanceStatus,
-  evidence: Evidence,
   instance: Instance,
+  answer: Answer | undefined,
   spec: SpotPoolSpec,
   now: EpochMs,
 ): Verdict {
   if (!instance.isNormal) {
-    return {
-      phase: 'Failed',
-      reason: 'Isolated',
-      message: 'The cloud has isolated it (arrears or expiry).',
-      fate: 'Replace',
-    };
+    const message = 'The cloud has isolated it (arrears or expiry).';
+    return { phase: 'Failed', reason: 'Isolated', message, fate: 'Replace' };
   }
-  if (instance.state === 'Stopped') {
-    return {
-      phase: 'Failed',
-      reason: 'Stopped',
-      message: `It is ${instance.vendorState} and still costs money.`,
-      fate: 'Replace',
-    };
+  switch (instance.state) {
+    case 'Stopped': {
+      const message = `It is ${instance.vendorState} and still costs money.`;
+      return { phase: 'Failed', reason: 'Stopped', message, fate: 'Replace' };
+    }
+    case 'Pending':
+      return verdictOnPending(facts, spec, now);
+    case 'Running':
+      return facts.readyAt === undefined && !answer?.isOk
+        ? verdictOnWarming(facts, answer, spec, now)
+        : verdictOnServing(facts, answer, spec, now);
+    default:
+      return verdictOnInterrupted(facts, instance, spec, now);
   }
-  if (instance.state !== 'Running') return verdictOnStarting(facts, instance, spec, now);
-  return verdictOnRunning(facts, evidence.answer, spec, now);
 }
 
-function verdictOnStarting(facts: InstanceStatus, instance: Instance, spec: SpotPoolSpec, now: EpochMs): Verdict {
-  const wait = now - Date.parse(facts.createdAt);
-  if (facts.runningAt === undefined && wait > spec.readiness.runningTimeoutMs) {
-    const message = `It does not run ${formatDuration(wait)} after its purchase (${instance.vendorState}).`;
+function verdictOnPending(facts: InstanceStatus, spec: SpotPoolSpec, now: EpochMs): Verdict {
+  if (now - Date.parse(facts.createdAt) > spec.readiness.runningTimeoutMs) {
+    const message = `It was made at ${facts.createdAt} and does not run yet.`;
     return { phase: 'Failed', reason: 'NeverRan', message, fate: 'Replace' };
   }
-  return { phase: 'Pending', reason: instance.state === 'Pending' ? 'BeingMade' : instance.vendorState, fate: 'Keep' };
+  return { phase: 'Pending', reason: 'BeingMade', fate: 'Keep' };
 }
 
-function verdictOnRunning(
+/** Alive, but rebooting, starting or being moved: that passes, or it does not. */
+function verdictOnInterrupted(facts: InstanceStatus, instance: Instance, spec: SpotPoolSpec, now: EpochMs): Verdict {
+  const silentSince = facts.silentSince ?? toTime(now);
+  const changes = { silentSince };
+  const message = `It has been ${instance.vendorState} since ${silentSince}.`;
+  if (now - Date.parse(silentSince) > spec.readiness.runningTimeoutMs) {
+    return { phase: 'Failed', reason: 'Interrupted', message, fate: 'Replace', changes };
+  }
+  return { phase: 'Pending', reason: 'Interrupted', message, fate: 'Keep', changes };
+}
+
+/** It runs and has never answered yet. */
+function verdictOnWarming(
+  facts: InstanceStatus,
+  answer: Answer | undefined,
+  spec: SpotPoolSpec,
+  now: EpochMs,
+): Verdict {
+  const why = whyNot(answer);
+  const since = facts.runningAt ?? facts.createdAt;
+  if (now - Date.parse(since) > spec.readiness.readyTimeoutMs) {
+    const message = `It has run since ${since} and has never been ready: ${why}`;
+    return { phase: 'Failed', reason: 'NeverReady', message, fate: 'Replace' };
+  }
+  if (!answer) return { phase: 'Running', reason: 'NoAddressYet', fate: 'Keep' };
+  return { phase: 'Warming', reason: 'NotAnsweringYet', message: why, fate: 'Keep' };
+}
+
+/** It runs and has answered, now or before. */
+function verdictOnServing(
   facts: InstanceStatus,
   answer: Answer | undefined,
   spec: SpotPoolSpec,
   now: EpochMs,
 ): Verdict {
   if (answer?.isOk) {
-    return {
-      phase: 'Ready',
-      reason: 'Answering',
-      fate: 'Keep',
-      changes: { readyAt: facts.readyAt ?? toTime(now), probeFailures: 0 },
-    };
+    return { phase: 'Ready', reason: 'Answering', fate: 'Keep', changes: { readyAt: facts.readyAt ?? toTime(now) } };
   }
-  if (answer === undefined) {
-    // A machine whose state was judged before keeps it; nothing new is known.
-    const phase = facts.readyAt === undefined ? 'Running' : facts.phase;
-    return { phase, reason: facts.readyAt === undefined ? 'NotAskedYet' : facts.reason, fate: 'Keep' };
-  }
-  const failures = (facts.probeFailures ?? 0) + 1;
-  const changes = { probeFailures: failures };
-  if (facts.readyAt === undefined) {
-    const wait = now - Date.parse(facts.runningAt ?? facts.createdAt);
-    if (wait > spec.readiness.readyTimeoutMs) {
-      const message = `It runs, but is not ready after ${formatDuration(wait)}: ${answer.why}`;
-      return { phase: 'Failed', reason: 'NeverReady', message, fate: 'Replace', changes };
-    }
-    return { phase: 'Warming', reason: 'NotAnsweringYet', message: answer.why, fate: 'Keep', changes };
-  }
-  if (failures >= spec.readiness.failureThreshold) {
-    const message = `It has stopped answering, ${failures} questions in a row: ${answer.why}`;
+  const why = whyNot(answer);
+  const changes = silence(facts, spec, now);
+  if (changes.probeFailures >= spec.readiness.failureThreshold) {
+    const message = `It has not answered since ${changes.silentSince}: ${why}`;
     return { phase: 'Failed', reason: 'NotAnswering', message, fate: 'Replace', changes };
   }
-  return { phase: 'Ready', reason: 'AnswerMissed', message: answer.why, fate: 'Keep', changes };
+  return { phase: 'Ready', reason: 'AnswerMissed', message: why, fate: 'Keep', changes };
+}
+
+function whyNot(answer: Answer | undefined): string {
+  return answer && !answer.isOk ? answer.why : 'It has no address.';
+}
+
+/**
+ * Counts a missed answer. Runs can follow each other within milliseconds (a walk through sold-out offerings), so failures
+ * count only as far as time has passed: at most one in half a check interval. They count up to the threshold and no
+ * further, so that a machine that stays silent does not change its record for ever.
+ */
+function silence(
+  facts: InstanceStatus,
+  spec: SpotPoolSpec,
+  now: EpochMs,
+): { readonly probeFailures: number; readonly silentSince: string } {
+  // Without a failure counted, the silence was that of an interruption, which is over.
+  const silentSince = (facts.probeFailures === undefined ? undefined : facts.silentSince) ?? toTime(now);
+  // Recorded times are cut to whole seconds: only what is older than a second has passed for certain.
+  const passedMs = Math.max(0, now - Date.parse(silentSince) - 1000);
+  const most = 1 + Math.floor(passedMs / (spec.checkIntervalMs / 2));
+  return {
+    silentSince,
+    probeFailures: Math.min((facts.probeFailures ?? 0) + 1, most, spec.readiness.failureThreshold),
+  };
 }
 
 function isOutdated(facts: InstanceStatus, spec: SpotPoolSpec): boolean {

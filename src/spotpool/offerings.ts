@@ -3,6 +3,7 @@ import type { OfferingStatus } from '../api/spotpool.ts';
 import type { Offering, Stock } from '../cloud/cloud.ts';
 import { offeringId } from '../cloud/cloud.ts';
 import type { EpochMs } from '../lib/clock.ts';
+import { LARGEST_ORDER } from './order.ts';
 
 /** Spot stock comes back in minutes; asking sooner only spends API quota. Ours, not Tencent's. */
 const FIRST_BACKOFF_MS = 3 * 60_000;
@@ -22,6 +23,8 @@ export interface OfferingMemo {
   readonly isSoldOutConfirmed: boolean;
   /** The largest purchase that is tried next; absent: no limit. */
   readonly tryCount?: number;
+  /** Whether that limit grows with each success, as after a block, when nobody knows how much has come back. */
+  readonly isGrowing?: boolean;
 }
 
 const FRESH: OfferingMemo = {
@@ -33,25 +36,42 @@ const FRESH: OfferingMemo = {
   isSoldOutConfirmed: false,
 };
 
-/** The memory after a purchase was refused for want of stock (or quota). Each refusal in a row doubles the wait, 3 to 30 minutes. */
+/**
+ * The memory after a purchase was refused for want of stock (or quota). Each refusal in a row doubles the wait, 3 to 30
+ * minutes. The next try asks for one machine, so that an offering that is still empty costs one failed call.
+ */
 export function afterRefusal(
   memo: OfferingMemo,
   refusal: { reason: string; message: string },
   now: EpochMs,
 ): OfferingMemo {
   const backoffMs = Math.min(LONGEST_BACKOFF_MS, memo.backoffMs === 0 ? FIRST_BACKOFF_MS : memo.backoffMs * 2);
-  return { ...refusal, blockedUntil: now + backoffMs, backoffMs, lastTriedAt: now, isSoldOutConfirmed: false };
+  const retry = { tryCount: 1, isGrowing: true };
+  return {
+    ...refusal,
+    blockedUntil: now + backoffMs,
+    backoffMs,
+    lastTriedAt: now,
+    isSoldOutConfirmed: false,
+    ...retry,
+  };
 }
 
 /** The memory after a purchase of several was refused: it says only that there are fewer than that. */
 export function afterPartialRefusal(memo: OfferingMemo, count: number, now: EpochMs): OfferingMemo {
-  return { ...memo, tryCount: Math.max(1, Math.floor(count / 2)), lastTriedAt: now };
+  return { ...memo, tryCount: Math.max(1, Math.floor(count / 2)), isGrowing: false, lastTriedAt: now };
 }
 
-/** The memory after a purchase. A limit on the count stays: where ten were refused and five were had, five may be had again. */
+/**
+ * The memory after a purchase. A limit that a refusal has set stays: where ten were refused and five were had, five may be
+ * had again. A limit left by a block doubles until it is none.
+ */
 export function afterSuccess(memo: OfferingMemo, now: EpochMs): OfferingMemo {
-  const { tryCount } = memo;
-  return { ...FRESH, reason: 'Bought', lastTriedAt: now, ...(tryCount === undefined ? {} : { tryCount }) };
+  const bought: OfferingMemo = { ...FRESH, reason: 'Bought', lastTriedAt: now };
+  const { tryCount, isGrowing = false } = memo;
+  if (tryCount === undefined) return bought;
+  if (!isGrowing) return { ...bought, tryCount };
+  return tryCount * 2 >= LARGEST_ORDER ? bought : { ...bought, tryCount: tryCount * 2, isGrowing };
 }
 
 /** The memory after the stock data was read. A block ends early when stock that was gone is there again. */
@@ -101,7 +121,7 @@ export function createOfferingMemory(limit = 10_000): OfferingMemory {
         backoffMs: (status.backoffSeconds ?? 0) * 1000,
         lastTriedAt: triedAt,
         isSoldOutConfirmed: false,
-        ...(status.tryCount === undefined ? {} : { tryCount: status.tryCount }),
+        ...(status.tryCount === undefined ? {} : { tryCount: status.tryCount, isGrowing: true }),
       });
     },
     learnStock(account, offerings, stock, now) {
@@ -128,7 +148,7 @@ export function toOfferingStatus(
     offering: offeringId(offering),
     state: isBlocked ? 'Blocked' : 'Available',
     reason: memo.reason,
-    ...(memo.message === '' ? {} : { message: memo.message }),
+    ...(memo.message === '' ? {} : { message: memo.message.slice(0, 1024) }),
     ...(isBlocked ? { blockedUntil: toTime(memo.blockedUntil) } : {}),
     ...(memo.backoffMs === 0 ? {} : { backoffSeconds: Math.round(memo.backoffMs / 1000) }),
     ...(memo.lastTriedAt === 0 ? {} : { lastTriedAt: toTime(memo.lastTriedAt) }),

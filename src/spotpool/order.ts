@@ -19,10 +19,19 @@ export function ownershipOf(metadata: ObjectMeta, installation: string): Ownersh
  */
 export function namePrefixOf(metadata: ObjectMeta, spec: SpotPoolSpec): string {
   const prefix = (spec.instance.namePrefix ?? metadata.name).slice(0, 40);
-  return `${prefix}-${fingerprint(metadata.uid, 8)}-`;
+  return `${prefix}${uidMark(metadata)}`;
 }
 
-/** Fingerprint of what a new machine is made of, its offering aside. Machines with another one are outdated. */
+/** Whether a machine's name is one that this pool gives, whatever prefix the user had chosen at the time. */
+export function isNameOf(metadata: ObjectMeta, name: string): boolean {
+  return name.includes(uidMark(metadata));
+}
+
+function uidMark({ uid }: ObjectMeta): string {
+  return `-${fingerprint(uid, 8)}-`;
+}
+
+/** Fingerprint of what a new machine is made of, its offering aside. Machines bought with another one are outdated. */
 export function specHashOf(spec: SpotPoolSpec): string {
   const { imageId, vpcId, securityGroupIds, instance } = spec;
   return fingerprint({ imageId, vpcId, securityGroupIds, instance: { ...instance, namePrefix: undefined } });
@@ -51,6 +60,11 @@ export function orderOf(
     ...(instance.userData === undefined ? {} : { userData: instance.userData }),
     ...(instance.camRole === undefined ? {} : { camRole: instance.camRole }),
   };
+}
+
+/** Fingerprint of all that a purchase of this offering says, bid included: a token may be sent again only with the same one. */
+export function orderHashOf(spec: SpotPoolSpec, offering: Offering): string {
+  return fingerprint(orderOf(spec, offering));
 }
 
 /** The purchase that an intent stands for. Sent twice, it is the same to the last byte. */

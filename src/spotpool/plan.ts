@@ -5,7 +5,7 @@ import type { EpochMs } from '../lib/clock.ts';
 import type { Machine } from './machine.ts';
 import { byWhoLeavesFirst } from './machine.ts';
 import type { OfferingMemo } from './offerings.ts';
-import { LARGEST_ORDER, specHashOf } from './order.ts';
+import { LARGEST_ORDER } from './order.ts';
 
 /** What a pool wants, worked out of its spec. */
 export interface Desired {
@@ -19,7 +19,6 @@ export interface Desired {
   readonly drainTimeoutMs: number;
   readonly checkIntervalMs: number;
   readonly readyTimeoutMs: number;
-  readonly specHash: string;
   readonly mode: 'Run' | 'Pause' | 'Delete';
 }
 
@@ -36,6 +35,8 @@ export interface SeenIntent {
 
 export interface Candidate {
   readonly offering: Offering;
+  /** Fingerprint of what a purchase of it would say. */
+  readonly orderHash: string;
   readonly memo: OfferingMemo;
 }
 
@@ -61,7 +62,7 @@ export type Step =
   | { readonly kind: 'drain'; readonly machine: Machine; readonly reason: string }
   | { readonly kind: 'release'; readonly machine: Machine; readonly reason: string }
   /** Write down a purchase. The next run makes it. */
-  | { readonly kind: 'intend'; readonly offering: Offering; readonly count: number }
+  | { readonly kind: 'intend'; readonly offering: Offering; readonly orderHash: string; readonly count: number }
   | { readonly kind: 'launch'; readonly intent: LaunchIntent; readonly offering: Offering }
   /** The machines of an unknown purchase were found. */
   | { readonly kind: 'takeIn'; readonly intent: LaunchIntent; readonly instances: readonly Instance[] }
@@ -73,6 +74,9 @@ export type Step =
 
 /** Why something is held back. Permanent words: they are the reasons of the condition `ReplacementHeld`. */
 export type HoldReason = 'LastAnswering' | 'TooManyAtOnce' | 'MostNotAnswering';
+
+/** Recorded times are cut to whole seconds: a wait is over for certain when a second more has passed. */
+export const CUT_MS = 1000;
 
 /** What the spec asks for. `replicas` is held between minimum and maximum; without it every size in between is fine. */
 export function desiredOf(spec: SpotPoolSpec, metadata: SpotPool['metadata']): Desired {
@@ -86,7 +90,6 @@ export function desiredOf(spec: SpotPoolSpec, metadata: SpotPool['metadata']): D
     drainTimeoutMs: spec.drainTimeoutMs,
     checkIntervalMs: spec.checkIntervalMs,
     readyTimeoutMs: spec.readiness.readyTimeoutMs,
-    specHash: specHashOf(spec),
     mode: spec.paused ? 'Pause' : metadata.deletionTimestamp === undefined ? 'Run' : 'Delete',
   };
 }
@@ -97,10 +100,13 @@ export function desiredOf(spec: SpotPoolSpec, metadata: SpotPool['metadata']): D
  */
 export function planSpotPool(desired: Desired, seen: Seen, now: EpochMs): readonly Step[] {
   if (seen.conflict) return seen.intents.filter((intent) => intent.isUnsent).map(drop('IdentityConflict'));
-  const settled = seen.intents.filter((intent) => !isWaiting(intent)).map((intent) => settle(intent, desired, seen));
+  const suspects = suspectsOf(desired, seen, now);
+  const settled = seen.intents
+    .filter((intent) => !isWaiting(intent))
+    .map((intent) => settle(intent, desired, seen, suspects));
   const waiting = seen.intents.filter(isWaiting).map(({ intent }): Step => ({ kind: 'await', intent }));
-  const leaving = desired.mode === 'Pause' ? [] : planLeaving(desired, seen, now);
-  return [...leaving, ...settled, ...waiting, ...planPurchase(desired, seen, leaving, now)];
+  const leaving = desired.mode === 'Pause' ? [] : planLeaving(desired, seen, suspects, now);
+  return [...leaving, ...settled, ...waiting, ...planPurchase(desired, seen, suspects, leaving, now)];
 }
 
 const drop =
@@ -112,25 +118,33 @@ function isWaiting({ isUnsent, found }: SeenIntent): boolean {
 }
 
 /** What becomes of a purchase that is known not to have been made, or whose machines were found. */
-function settle(seenIntent: SeenIntent, desired: Desired, seen: Seen): Step {
+function settle(seenIntent: SeenIntent, desired: Desired, seen: Seen, suspects: ReadonlySet<Machine>): Step {
   const { intent, found } = seenIntent;
   if (found && found.length > 0) return { kind: 'takeIn', intent, instances: found };
-  const offering = seen.candidates.find((candidate) => offeringId(candidate.offering) === intent.offering)?.offering;
   if (desired.mode !== 'Run') return drop(desired.mode === 'Pause' ? 'Paused' : 'PoolDeleted')(seenIntent);
-  if (!offering || intent.specHash !== desired.specHash) return drop('SpecChanged')(seenIntent);
+  // Sent again under its token, a purchase must say the same to the last byte: with another spec it is another purchase.
+  const same = seen.candidates.find(
+    ({ offering, orderHash }) => offeringId(offering) === intent.offering && orderHash === intent.specHash,
+  );
+  if (!same) return drop('SpecChanged')(seenIntent);
   if (seen.buyingStopped) return drop(seen.buyingStopped.reason)(seenIntent);
   const others = seen.intents.filter((other) => other !== seenIntent);
-  if (roomToBuy(desired, { ...seen, intents: others }, []) < intent.count) return drop('NotNeeded')(seenIntent);
-  return { kind: 'launch', intent, offering };
+  if (roomToBuy(desired, { ...seen, intents: others }, suspects, []) < intent.count) {
+    return drop('NotNeeded')(seenIntent);
+  }
+  return { kind: 'launch', intent, offering: same.offering };
 }
 
 /** How many machines may be bought: up to `low`, and never so many that more than `maximum` are alive. */
-function roomToBuy(desired: Desired, seen: Seen, leaving: readonly Step[]): number {
+function roomToBuy(desired: Desired, seen: Seen, suspects: ReadonlySet<Machine>, leaving: readonly Step[]): number {
   const alive = seen.machines.filter((machine) => machine.isAlive);
   const going = new Set(
     leaving.flatMap((step) => (step.kind === 'drain' || step.kind === 'release' ? [step.machine] : [])),
   );
-  const staying = alive.filter((machine) => machine.fate === 'Keep' && !going.has(machine)).length;
+  // A suspect is expected to come back: a fault of our own network must not fill the pool up to its maximum.
+  const staying = alive.filter(
+    (machine) => (machine.fate === 'Keep' || suspects.has(machine)) && !going.has(machine),
+  ).length;
   const ordered =
     seen.untagged + seen.intents.reduce((sum, { intent, known }) => sum + Math.max(0, intent.count - known), 0);
   const held = alive.some((machine) => machine.fate === 'Replace' && machine.isAnswering && !going.has(machine));
@@ -138,81 +152,90 @@ function roomToBuy(desired: Desired, seen: Seen, leaving: readonly Step[]): numb
   return Math.min(desired.low - staying, ceiling - alive.length) - ordered;
 }
 
-function planPurchase(desired: Desired, seen: Seen, leaving: readonly Step[], now: EpochMs): readonly Step[] {
+function planPurchase(
+  desired: Desired,
+  seen: Seen,
+  suspects: ReadonlySet<Machine>,
+  leaving: readonly Step[],
+  now: EpochMs,
+): readonly Step[] {
   if (desired.mode !== 'Run' || seen.intents.length > 0 || seen.buyingStopped) return [];
-  const need = roomToBuy(desired, seen, leaving);
+  const need = roomToBuy(desired, seen, suspects, leaving);
   const free = seen.candidates.find(({ memo }) => memo.blockedUntil <= now);
   if (need <= 0 || !free) return [];
-  return [
-    { kind: 'intend', offering: free.offering, count: Math.min(need, LARGEST_ORDER, free.memo.tryCount ?? need) },
-  ];
+  const { offering, orderHash, memo } = free;
+  return [{ kind: 'intend', offering, orderHash, count: Math.min(need, LARGEST_ORDER, memo.tryCount ?? need) }];
 }
 
-function planLeaving(desired: Desired, seen: Seen, now: EpochMs): readonly Step[] {
+function planLeaving(desired: Desired, seen: Seen, suspects: ReadonlySet<Machine>, now: EpochMs): readonly Step[] {
+  const isDone = (machine: Machine): boolean =>
+    machine.isAlive && machine.fate === 'Leaving' && hasDrained(machine, desired, now);
   const drained = seen.machines
-    .filter((machine) => machine.isAlive && machine.fate === 'Leaving' && hasDrained(machine, desired, now))
+    .filter(isDone)
     .map((machine): Step => ({ kind: 'release', machine, reason: machine.record.reason }));
   if (desired.mode === 'Delete') {
     const rest = seen.machines.filter((machine) => machine.isAlive && machine.fate !== 'Leaving');
-    return [...drained, ...rest.map((machine) => leave(machine, 'PoolDeleted', desired))];
+    return [...drained, ...rest.map((machine) => leave([machine, 'PoolDeleted'], desired))];
   }
+  const { mayGo, holds } = planReplacements(desired, seen, suspects);
   const kept = seen.machines.filter((machine) => machine.fate === 'Keep').toSorted(byWhoLeavesFirst);
   const surplus = kept.slice(0, Math.max(0, kept.length - desired.high));
-  return [
-    ...drained,
-    ...planReplacements(desired, seen),
-    ...withinBudget(
-      surplus.map((m) => [m, 'Surplus']),
-      desired,
-      seen,
-    ),
+  const leaving = [
+    ...mayGo.map((machine): Leaver => [machine, machine.record.reason]),
+    ...surplus.map((machine): Leaver => [machine, 'Surplus']),
   ];
+  // Those that have drained are out of the traffic already.
+  const serving = seen.machines.filter((machine) => wasReady(machine) && !isDone(machine));
+  return [...drained, ...holds, ...withinBudget(leaving, serving, desired)];
 }
 
-function hasDrained(machine: Machine, desired: Desired, now: EpochMs): boolean {
-  return !machine.isAnswering || now - Date.parse(machine.record.drainingSince ?? '') >= desired.drainTimeoutMs;
+/** A machine that must leave, and why. */
+type Leaver = readonly [Machine, string];
+
+function hasDrained({ record, isSilent }: Machine, desired: Desired, now: EpochMs): boolean {
+  if (record.terminatingSince !== undefined || isSilent) return true;
+  return now - Date.parse(record.drainingSince ?? '') >= desired.drainTimeoutMs + CUT_MS;
 }
 
-/** A machine that answers drains first; any other has nothing to finish. */
-function leave(machine: Machine, reason: string, desired: Desired): Step {
-  return { kind: machine.isAnswering && desired.drainTimeoutMs > 0 ? 'drain' : 'release', machine, reason };
+/** A machine that may be serving drains first; any other has nothing to finish. */
+function leave([machine, reason]: Leaver, desired: Desired): Step {
+  const isServing = machine.isAnswering || machine.record.phase === 'Ready';
+  return { kind: isServing && desired.drainTimeoutMs > 0 ? 'drain' : 'release', machine, reason };
 }
 
-function planReplacements(desired: Desired, seen: Seen): readonly Step[] {
+/**
+ * Machines that have fallen silent together with most others. The fault is then more likely ours (network, DNS) than
+ * theirs, so they are given as long to come back as a new machine has to become ready.
+ */
+function suspectsOf(desired: Desired, { machines }: Seen, now: EpochMs): ReadonlySet<Machine> {
+  const silent = machines.filter(({ fate, record }) => fate === 'Replace' && record.reason === 'NotAnswering');
+  const isSuspicious = silent.length > 1 && silent.length * 2 > machines.filter(wasReady).length;
+  if (!isSuspicious) return new Set();
+  return new Set(
+    silent.filter(({ record }) => now - Date.parse(record.silentSince ?? '') < desired.readyTimeoutMs + CUT_MS),
+  );
+}
+
+function planReplacements(
+  desired: Desired,
+  seen: Seen,
+  suspects: ReadonlySet<Machine>,
+): { readonly mayGo: readonly Machine[]; readonly holds: readonly Step[] } {
   const doomed = seen.machines.filter((machine) => machine.fate === 'Replace').toSorted(byWhoLeavesFirst);
   const holds: Step[] = [];
-  const silent = doomed.filter(({ record }) => record.reason === 'NotAnswering');
-  const onceReady = seen.machines.filter(wasReady);
-  const isSuspicious = silent.length > 1 && silent.length * 2 > onceReady.length;
-  const mayGo = doomed.filter((machine) => {
-    if (isLastAnswering(machine, seen) && desired.low > 0) {
-      const message = `${machine.id} is ${machine.record.reason}, but it is the last machine that still answers.`;
-      holds.push({ kind: 'hold', reason: 'LastAnswering', message });
-      return false;
-    }
-    // When most fall silent at once, the fault is more likely ours (network, DNS) than theirs: give it time to pass.
-    const silentForMs = (machine.record.probeFailures ?? 0) * desired.checkIntervalMs;
-    return !(isSuspicious && silent.includes(machine) && silentForMs < desired.readyTimeoutMs);
-  });
-  if (isSuspicious && mayGo.length < doomed.length) {
-    const message = `${silent.length} of ${onceReady.length} machines have stopped answering at once; perhaps the operator cannot reach them. They are kept for now.`;
+  const isServed = seen.machines.some(({ fate, isAnswering }) => fate === 'Keep' && isAnswering);
+  const last = isServed || desired.low === 0 ? undefined : doomed.findLast(({ isAnswering }) => isAnswering);
+  if (last) {
+    const message = `${last.id} is ${last.record.reason}, but it is the last machine that still answers.`;
+    holds.push({ kind: 'hold', reason: 'LastAnswering', message });
+  }
+  if (suspects.size > 0) {
+    const message =
+      `${suspects.size} of ${seen.machines.filter(wasReady).length} machines have stopped answering at once; ` +
+      'perhaps the operator cannot reach them. They are kept for now.';
     holds.push({ kind: 'hold', reason: 'MostNotAnswering', message });
   }
-  return [
-    ...holds,
-    ...withinBudget(
-      mayGo.map((machine) => [machine, machine.record.reason]),
-      desired,
-      seen,
-    ),
-  ];
-}
-
-function isLastAnswering(machine: Machine, seen: Seen): boolean {
-  return (
-    machine.isAnswering &&
-    !seen.machines.some((other) => other !== machine && other.isAlive && other.isAnswering && other.fate === 'Keep')
-  );
+  return { mayGo: doomed.filter((machine) => machine !== last && !suspects.has(machine)), holds };
 }
 
 /** A machine that has served: only these count in "a quarter of the ready machines at once". */
@@ -220,21 +243,20 @@ function wasReady(machine: Machine): boolean {
   return machine.isAlive && machine.record.readyAt !== undefined;
 }
 
-/** Lets at most a quarter of the ready machines (one at least) leave at once; those that never served may always go. */
-function withinBudget(leaving: readonly (readonly [Machine, string])[], desired: Desired, seen: Seen): readonly Step[] {
-  const ready = seen.machines.filter(wasReady);
-  let budget = Math.max(1, Math.floor(ready.length / 4)) - ready.filter(({ fate }) => fate === 'Leaving').length;
+/** Lets at most a quarter of the machines that serve (one at least) leave at once; those that never served may always go. */
+function withinBudget(leaving: readonly Leaver[], serving: readonly Machine[], desired: Desired): readonly Step[] {
+  const draining = serving.filter(({ fate }) => fate === 'Leaving').length;
+  let budget = Math.max(1, Math.floor(serving.length / 4)) - draining;
   let held = 0;
   const steps: Step[] = [];
-  for (const [machine, reason] of leaving) {
-    if (wasReady(machine)) {
-      if (budget <= 0) {
-        held += 1;
-        continue;
-      }
-      budget -= 1;
+  for (const leaver of leaving) {
+    const counts = wasReady(leaver[0]);
+    if (counts && budget <= 0) {
+      held += 1;
+      continue;
     }
-    steps.push(leave(machine, reason, desired));
+    if (counts) budget -= 1;
+    steps.push(leave(leaver, desired));
   }
   if (held > 0) {
     const message = `${held} more must leave; at most a quarter of the ready machines leaves at once.`;

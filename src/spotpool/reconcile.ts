@@ -1,17 +1,21 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ObjectKey } from '../api/meta.ts';
-import type { SpotPool } from '../api/spotpool.ts';
+import type { SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
 import { SpotPoolKind } from '../api/spotpool.ts';
 import { CloudError } from '../cloud/errors.ts';
 import type { EpochMs } from '../lib/clock.ts';
 import type { KindRef } from '../store/store.ts';
+import { StoreError } from '../store/store.ts';
 import type { Done } from './act.ts';
 import { act } from './act.ts';
+import { LONGEST_LAG_MS } from './claims.ts';
+import type { Obstacle } from './conditions.ts';
 import type { SpotPoolEdges } from './edges.ts';
-import { eventsOf } from './events.ts';
+import { conditionEvents, eventsOf } from './events.ts';
 import type { Observation } from './observe.ts';
-import { LONGEST_LAG_MS, observe } from './observe.ts';
+import { observe } from './observe.ts';
 import type { Desired } from './plan.ts';
-import { desiredOf, planSpotPool } from './plan.ts';
+import { CUT_MS, desiredOf, planSpotPool } from './plan.ts';
 import { statusOf, statusOfFailure } from './status.ts';
 
 /** Held by a pool while it may have machines; removed when the last one is gone. */
@@ -39,15 +43,18 @@ export async function reconcileSpotPool(
   if (!read) return undefined;
   if (read.metadata.deletionTimestamp !== undefined && !read.metadata.finalizers.includes(FINALIZER)) return undefined;
   if (mayLeaveMachines(read)) return letGo(read, edges);
+  const isStatusLost = read.metadata.finalizers.includes(FINALIZER) && read.status?.instances === undefined;
   const pool = read.metadata.deletionTimestamp === undefined ? await edges.store.addFinalizer(read, FINALIZER) : read;
-  const desired = desiredOf(pool.spec, pool.metadata);
+  const elsewhere = leftBehind(pool);
+  if (elsewhere) return tellFailure(pool, isStatusLost, elsewhere, edges);
   let seen: Observation;
   try {
-    seen = await observe(pool, edges, signal);
+    seen = await observe(pool, isStatusLost, edges, signal);
   } catch (error) {
     if (!(error instanceof CloudError)) throw error;
-    return tellFailure(pool, error, edges);
+    return tellFailure(pool, isStatusLost, obstacleOf(error), edges);
   }
+  const desired = desiredOf(pool.spec, pool.metadata);
   const steps = planSpotPool(desired, seen, edges.clock.now());
   const done = await act(pool, steps, seen, edges, signal);
   const told = await tell(pool, desired, seen, done, edges);
@@ -67,26 +74,49 @@ function mayLeaveMachines({ spec, metadata }: SpotPool): boolean {
 async function letGo(pool: SpotPool, edges: SpotPoolEdges): Promise<undefined> {
   const ids = (pool.status?.instances ?? []).map(({ instanceId }) => instanceId);
   const note = `The pool is gone; ${ids.length === 0 ? 'it had no machines' : `${ids.join(', ')} go on running and costing money`}.`;
-  edges.store.recordEvent(pool, { type: 'Warning', reason: 'MachinesRetained', note: note.slice(0, 1024) });
+  edges.recordEvent(pool, { type: 'Warning', reason: 'MachinesRetained', note: note.slice(0, 1024) });
   await edges.store.removeFinalizer(pool, FINALIZER);
+  for (const { token } of pool.status?.intents ?? []) edges.unsentTokens.delete(token);
   return undefined;
+}
+
+/** Machines or purchases in another region than that of the spec, where the pool would neither see nor release them. */
+function leftBehind({ spec, status }: SpotPool): Obstacle | undefined {
+  const isElsewhere = ({ offering }: { offering: string }): boolean => !offering.startsWith(`${spec.region}-`);
+  const machines = (status?.instances ?? []).filter(isElsewhere).map(({ instanceId }) => instanceId);
+  const intents = (status?.intents ?? []).filter(isElsewhere).map(({ name }) => name);
+  const stray = [...machines, ...intents];
+  if (stray.length === 0) return undefined;
+  const shown = stray.slice(0, 5).join(', ') + (stray.length > 5 ? `, … (${stray.length})` : '');
+  const message =
+    `region is ${spec.region}, but the pool still has ${shown} in another one and would lose sight of them. ` +
+    'Set region back, and make a new pool for the other region.';
+  return { reason: 'RegionChanged', message, needsPerson: true };
+}
+
+const NEEDS_PERSON = ['InvalidCredentials', 'PermissionDenied', 'AccountRestricted'];
+
+function obstacleOf({ reason, message }: CloudError): Obstacle {
+  return { reason, message, needsPerson: NEEDS_PERSON.includes(reason) };
 }
 
 async function tellFailure(
   pool: SpotPool,
-  error: CloudError,
+  isStatusLost: boolean,
+  obstacle: Obstacle,
   edges: SpotPoolEdges,
 ): Promise<{ checkAgainInMs: number }> {
-  const ready = pool.status?.conditions?.find(({ type }) => type === 'Ready');
-  if (ready?.reason !== error.reason) {
-    edges.store.recordEvent(pool, { type: 'Warning', reason: error.reason, note: error.message.slice(0, 1024) });
+  const { reason, message, needsPerson } = obstacle;
+  const before = pool.status?.conditions ?? [];
+  const status = statusOfFailure(pool, isStatusLost, obstacle, edges.clock.now());
+  await write(pool, status, edges);
+  const events = [...conditionEvents(before, status.conditions ?? [])];
+  if (before.find(({ type }) => type === 'Ready')?.reason !== reason) {
+    events.push({ type: 'Warning', reason, note: message.slice(0, 1024) });
   }
-  await edges.store.writeStatus(pool, statusOfFailure(pool, error, edges.clock.now()));
-  const isRefused =
-    error.reason === 'InvalidCredentials' ||
-    error.reason === 'PermissionDenied' ||
-    error.reason === 'AccountRestricted';
-  const wait = isRefused ? Math.max(REFUSED_CHECK_MS, pool.spec.checkIntervalMs) : pool.spec.checkIntervalMs;
+  for (const event of events) edges.recordEvent(pool, event);
+  const { checkIntervalMs } = pool.spec;
+  const wait = needsPerson ? Math.max(REFUSED_CHECK_MS, checkIntervalMs) : checkIntervalMs;
   return { checkAgainInMs: wait * (1 + edges.random() * 0.1) };
 }
 
@@ -99,23 +129,40 @@ async function tell(
 ): Promise<SpotPool> {
   const now = edges.clock.now();
   // The memory of offerings has moved while acting: the status shows it as it is now.
-  const candidates = seen.candidates.map(({ offering }) => ({
-    offering,
-    memo: edges.offerings.get(seen.accountKey, offering),
+  const candidates = seen.candidates.map((candidate) => ({
+    ...candidate,
+    memo: edges.offerings.get(seen.accountKey, candidate.offering),
   }));
   const status = statusOf(pool, desired, { ...seen, candidates }, done, now, edges.random);
-  const written = await edges.store.writeStatus(pool, status);
+  const written = await write(pool, status, edges);
   for (const outcome of done) {
     // Acknowledged: from here the purchase may be sent, once, by this process.
     if (outcome.step.kind === 'intend' && 'intent' in outcome) edges.unsentTokens.add(outcome.intent.token);
   }
-  for (const event of eventsOf(pool, seen, done)) edges.store.recordEvent(pool, event);
+  for (const event of eventsOf(pool, seen, done, status)) edges.recordEvent(pool, event);
   return written;
+}
+
+/**
+ * Writes the status. When somebody has changed the object in between, but not its status, what was done is still to be
+ * told: a purchase that is not recorded would have to be searched for.
+ */
+async function write(pool: SpotPool, status: SpotPoolStatus, { store }: SpotPoolEdges): Promise<SpotPool> {
+  try {
+    return await store.writeStatus(pool, status);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.reason !== 'Conflict') throw error;
+    const fresh = await store.get<SpotPool>(Kind, pool.metadata);
+    const isSame = fresh?.metadata.uid === pool.metadata.uid && isDeepStrictEqual(fresh.status, pool.status);
+    if (!fresh || !isSame) throw error;
+    return await store.writeStatus(fresh, status);
+  }
 }
 
 /** Whether a deleted pool has nothing left: no machine that lives, no purchase that might still show up. */
 function isFinished(seen: Observation, pool: SpotPool, now: EpochMs): boolean {
-  if ((pool.status?.intents ?? []).length > 0 || seen.untagged > 0) return false;
+  const { intents = [], buyingStopped } = pool.status ?? {};
+  if (intents.length > 0 || seen.untagged > 0 || buyingStopped?.reason === 'StatusLost') return false;
   return seen.machines.every(({ fate, isAlive, record }) => {
     if (fate === 'Gone' || fate === 'LaunchFailed') return true;
     const leavingForMs = record.terminatingSince === undefined ? 0 : now - Date.parse(record.terminatingSince);
@@ -124,23 +171,32 @@ function isFinished(seen: Observation, pool: SpotPool, now: EpochMs): boolean {
 }
 
 function nextCheck(desired: Desired, pool: SpotPool, done: readonly Done[], edges: SpotPoolEdges): number {
-  // A planned purchase is made at once, and after a refusal the next offering is tried at once.
-  const goesOn = done.some(
-    (outcome) => outcome.step.kind === 'intend' || ('refusal' in outcome && isWalkedOn(outcome.refusal)),
-  );
-  if (goesOn) return 1;
+  if (goesOn(desired, pool, done)) return 1;
   const now = edges.clock.now();
   const dues = [
-    ...(pool.status?.intents ?? []).map(({ unknownSince }) =>
-      unknownSince === undefined ? 0 : Date.parse(unknownSince) + LONGEST_LAG_MS - now,
-    ),
+    ...(pool.status?.intents ?? []).map(({ unknownSince }) => Date.parse(unknownSince ?? '') + LONGEST_LAG_MS),
     ...(pool.status?.instances ?? [])
       .filter(({ phase }) => phase === 'Draining')
-      .map(({ drainingSince }) => Date.parse(drainingSince ?? '') + desired.drainTimeoutMs - now),
-  ].filter((due) => due > 0);
+      .map(({ drainingSince }) => Date.parse(drainingSince ?? '') + desired.drainTimeoutMs),
+  ]
+    .map((due) => due + CUT_MS - now)
+    .filter((wait) => wait > 0);
   // Up to a tenth earlier, so that pools made together do not ask together for ever.
   const regular = desired.checkIntervalMs * (1 - edges.random() * 0.1);
-  return Math.max(1, Math.min(regular, ...dues.map((due) => due + 1000)));
+  return Math.max(1, Math.min(regular, ...dues));
+}
+
+/**
+ * Whether there is more to do at once: a planned purchase is made, after a refusal the next offering is tried, and after a
+ * step forward the next one is taken while machines are missing. Each of these happens only so often: a refusal blocks
+ * its offering, and the others end when the pool is large enough.
+ */
+function goesOn(desired: Desired, { status }: SpotPool, done: readonly Done[]): boolean {
+  const isShort = desired.mode === 'Run' && (status?.size ?? 0) < desired.low;
+  return done.some((outcome) => {
+    if (outcome.step.kind === 'intend' || ('refusal' in outcome && isWalkedOn(outcome.refusal))) return true;
+    return isShort && ('ids' in outcome || ('error' in outcome && outcome.error === undefined));
+  });
 }
 
 function isWalkedOn({ reason }: CloudError): boolean {

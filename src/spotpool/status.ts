@@ -1,15 +1,17 @@
 import { toTime } from '../api/meta.ts';
 import type { InstanceStatus, LaunchIntent, SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
 import { offeringId } from '../cloud/cloud.ts';
-import type { CloudError, CloudReason } from '../cloud/errors.ts';
+import type { CloudReason } from '../cloud/errors.ts';
 import type { EpochMs } from '../lib/clock.ts';
-import { fromMicros } from '../lib/money.ts';
+import { fromMicros, toMicros } from '../lib/money.ts';
 import type { Done } from './act.ts';
+import type { Obstacle } from './conditions.ts';
 import { conditionsOf, conditionsOfFailure, mergeConditions } from './conditions.ts';
 import type { Observation } from './observe.ts';
 import { toOfferingStatus } from './offerings.ts';
 import { specHashOf } from './order.ts';
 import type { Desired } from './plan.ts';
+import type { Price } from './prices.ts';
 import { hourlyTotal } from './prices.ts';
 
 /** A refusal of this kind concerns the account or the spec, so the whole pool waits; it is asked again slowly. */
@@ -38,33 +40,31 @@ export function statusOf(
   const instances = instancesOf(pool, seen, done, now);
   const intents = intentsOf(pool, done, now);
   const buyingStopped = stopOf(pool, seen, done, now, random);
-  const alive = instances.filter(({ phase, instanceId }) => phase !== 'Terminating' && !isDead(instanceId, seen));
+  const alive = instances.filter(({ phase, reason }) => phase !== 'Terminating' && reason !== 'LaunchFailed');
   const counts = { size: alive.length, ready: instances.filter(({ phase }) => phase === 'Ready').length };
   const next = { instances, ...(intents.length === 0 ? {} : { intents }), ...(buyingStopped ? { buyingStopped } : {}) };
-  const cost = costOf(alive, seen);
   return {
     observedGeneration: pool.metadata.generation,
     minimum: pool.spec.minimum,
     maximum: pool.spec.maximum,
     ...counts,
     outdated: alive.filter(({ isOutdated }) => isOutdated).length,
-    ...(cost ?? {}),
+    ...costOf(pool, alive, seen),
     conditions: mergeConditions(
       pool.status?.conditions ?? [],
       conditionsOf(pool, desired, seen, done, next, counts, now),
       pool.metadata.generation,
       now,
     ),
-    offerings: seen.candidates.map(({ offering, memo }) => {
-      const price = seen.prices.get(offeringId(offering));
-      return toOfferingStatus(offering, memo, price?.isKnown ? fromMicros(hourlyTotal(price.price)) : undefined, now);
-    }),
+    offerings: seen.candidates.map(({ offering, memo }) =>
+      toOfferingStatus(offering, memo, textOf(seen.prices.get(offeringId(offering))), now),
+    ),
     ...next,
   };
 }
 
-function isDead(id: string, seen: Observation): boolean {
-  return seen.machines.some((machine) => machine.id === id && machine.fate === 'LaunchFailed');
+function textOf(price: Price | undefined): string | undefined {
+  return price?.isKnown ? fromMicros(hourlyTotal(price.price)) : undefined;
 }
 
 function instancesOf(pool: SpotPool, seen: Observation, done: readonly Done[], now: EpochMs): InstanceStatus[] {
@@ -74,7 +74,7 @@ function instancesOf(pool: SpotPool, seen: Observation, done: readonly Done[], n
       const changed = done.reduce((current, outcome) => afterStep(id, current, outcome, now), record);
       return cost === 0 ? changed : { ...changed, hourlyCost: fromMicros(cost) };
     });
-  const bought = done.flatMap((outcome) => newRecords(pool, outcome, now));
+  const bought = done.flatMap((outcome) => newRecords(pool, seen, outcome, now));
   const ids = new Set(known.map(({ instanceId }) => instanceId));
   return [...known, ...bought.filter(({ instanceId }) => !ids.has(instanceId))].toSorted(byAge);
 }
@@ -89,36 +89,49 @@ function afterStep(id: string, record: InstanceStatus, outcome: Done, now: Epoch
     return { ...record, phase: 'Draining', reason: step.reason, drainingSince: toTime(now) };
   }
   if (step.kind !== 'release' || step.machine.id !== id || !('error' in outcome)) return record;
-  if (outcome.error) return { ...record, message: `Its release failed: ${outcome.error.message}`.slice(0, 1024) };
-  return { ...record, phase: 'Terminating', reason: step.reason, terminatingSince: toTime(now) };
+  if (outcome.error) return { ...record, message: releaseFailure(outcome.error) };
+  const { message: _old, ...rest } = record;
+  return { ...rest, phase: 'Terminating', reason: step.reason, terminatingSince: toTime(now) };
 }
 
-function newRecords(pool: SpotPool, outcome: Done, now: EpochMs): InstanceStatus[] {
+/** What the record of a machine says whose release has failed. */
+export function releaseFailure(error: Error): string {
+  return `Its release failed: ${error.message}`.slice(0, 1024);
+}
+
+function newRecords(pool: SpotPool, seen: Observation, outcome: Done, now: EpochMs): InstanceStatus[] {
   const { step } = outcome;
-  if (step.kind === 'launch' && 'ids' in outcome) {
+  if (step.kind !== 'launch' && step.kind !== 'takeIn') return [];
+  const { offering, specHash } = step.intent;
+  const cost = textOf(seen.prices.get(offering));
+  const common = { offering, ...(cost === undefined ? {} : { hourlyCost: cost }) };
+  if (step.kind === 'launch') {
+    if (!('ids' in outcome)) return [];
     return outcome.ids.map((instanceId) => ({
       instanceId,
-      name: step.intent.name,
       phase: 'Requested',
       reason: 'Bought',
-      offering: step.intent.offering,
+      ...common,
       imageId: pool.spec.imageId,
-      specHash: step.intent.specHash,
+      specHash: specHashOf(pool.spec),
       createdAt: toTime(now),
       isOutdated: false,
     }));
   }
-  if (step.kind !== 'takeIn') return [];
+  const isOfToday = seen.candidates.some(
+    (candidate) => offeringId(candidate.offering) === offering && candidate.orderHash === specHash,
+  );
   return step.instances.map(({ id, name, imageId, createdAt }) => ({
     instanceId: id,
     name,
     phase: 'Pending',
     reason: 'Found',
-    offering: step.intent.offering,
+    ...common,
     imageId,
-    specHash: step.intent.specHash,
+    // That of an order is no machine's: a purchase of a spec that has changed since brings outdated machines.
+    specHash: isOfToday ? specHashOf(pool.spec) : specHash,
     createdAt: toTime(createdAt),
-    isOutdated: step.intent.specHash !== specHashOf(pool.spec),
+    isOutdated: !isOfToday,
   }));
 }
 
@@ -131,10 +144,8 @@ function intentsOf(pool: SpotPool, done: readonly Done[], now: EpochMs): LaunchI
     if (step.kind === 'intend' && 'intent' in outcome) intents.push(outcome.intent);
     if (step.kind === 'takeIn' || step.kind === 'dropIntent') intents = without(step.intent);
     if (step.kind === 'await' && step.intent.unknownSince === undefined) {
-      intents = [
-        ...without(step.intent),
-        { ...step.intent, unknownSince: toTime(now), message: 'Planned by an earlier process.' },
-      ];
+      const message = 'Planned by an earlier process.';
+      intents = [...without(step.intent), { ...step.intent, unknownSince: toTime(now), message }];
     }
     if (step.kind !== 'launch') continue;
     intents = without(step.intent);
@@ -161,32 +172,39 @@ function stopOf(
   return seen.buyingStopped;
 }
 
+/** Told only when the price of every machine is known: a part of the sum would look like the sum. */
 function costOf(
+  { status }: SpotPool,
   alive: readonly InstanceStatus[],
   seen: Observation,
-): Pick<SpotPoolStatus, 'hourlyCost' | 'currency'> | undefined {
+): Pick<SpotPoolStatus, 'hourlyCost' | 'currency'> {
   const known = [...seen.prices.values()].find((price) => price.isKnown);
-  if (!known) return undefined;
-  let total = 0;
-  for (const { offering } of alive) {
-    const price = seen.prices.get(offering);
-    total += price?.isKnown ? hourlyTotal(price.price) : 0;
-  }
-  return { hourlyCost: fromMicros(total), currency: known.price.currency };
+  const currency = known?.price.currency ?? status?.currency;
+  const costs = alive.map(({ hourlyCost }) => hourlyCost);
+  if (currency === undefined) return {};
+  if (!costs.every((cost) => cost !== undefined)) return { currency };
+  return { hourlyCost: fromMicros(costs.reduce((sum, cost) => sum + toMicros(Number(cost)), 0)), currency };
 }
 
-/** The status when the machines could not be listed. What was known of them is kept as it was. */
-export function statusOfFailure(pool: SpotPool, error: CloudError, now: EpochMs): SpotPoolStatus {
+/** The status when nothing could be seen, or nothing may be done. What was known of the machines is kept as it was. */
+export function statusOfFailure(
+  pool: SpotPool,
+  isStatusLost: boolean,
+  obstacle: Obstacle,
+  now: EpochMs,
+): SpotPoolStatus {
   return {
-    ...(pool.status ?? {}),
+    ...pool.status,
     observedGeneration: pool.metadata.generation,
     minimum: pool.spec.minimum,
     maximum: pool.spec.maximum,
     conditions: mergeConditions(
       pool.status?.conditions ?? [],
-      conditionsOfFailure(pool, error),
+      conditionsOfFailure(pool, obstacle),
       pool.metadata.generation,
       now,
     ),
+    // A record that was lost must not look like one that is empty.
+    ...(isStatusLost ? {} : { instances: pool.status?.instances ?? [] }),
   };
 }

@@ -1,5 +1,6 @@
 import { createFakeClock } from '../../test/builders/fake-clock.ts';
-import { SizeKind, sizeRef, startLocal } from '../../test/builders/local-store.ts';
+import { startLocal } from '../../test/builders/local-store.ts';
+import { SizeKind, sizeRef } from '../../test/builders/size-kind.ts';
 import type { ObjectKey } from '../api/meta.ts';
 import { createMemoryStore } from './memory.ts';
 import { describeStore } from './store.contract.ts';

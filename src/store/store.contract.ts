@@ -303,6 +303,18 @@ export function describeStore(name: string, open: () => Promise<StoreHands>): vo
         expect(seen).toHaveLength(1);
         expect(await watch()).toEqual([]);
       });
+
+      it('ends at once also in the middle of a delivery', async () => {
+        await hands.apply(a, { size: 1 });
+        await hands.apply({ ...a, name: 'b' }, { size: 1 });
+        const seen: string[] = [];
+        const listener = ({ object }: WatchEvent): void => {
+          seen.push(object.metadata.name);
+          stop.abort();
+        };
+        await store.watch(hands.kind, listener, stop.signal);
+        expect(seen).toEqual(['a']);
+      });
     });
 
     describe('events', () => {

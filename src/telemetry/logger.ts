@@ -6,7 +6,7 @@ import { sanitize, sanitizeText } from './sanitize.ts';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** What varies about a log line. An `Error` at any depth is shown with stack and cause; secrets are masked. */
-export type Fields = Readonly<Record<string, unknown>>;
+type Fields = Readonly<Record<string, unknown>>;
 
 /** Writes log lines. The message is constant, everything that varies goes into fields. */
 export interface Logger {
@@ -18,7 +18,7 @@ export interface Logger {
   child(fields: Fields): Logger;
 }
 
-export interface LoggerOptions {
+interface LoggerOptions {
   /** Less important lines are not written. */
   readonly level: LogLevel;
   readonly clock: Clock;

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
-export type Labels = Readonly<Record<string, string>>;
+type Labels = Readonly<Record<string, string>>;
 
 export interface CounterMetric {
   /** Adds `by` (default 1; 0 makes the series appear). */
@@ -17,7 +17,7 @@ export interface HistogramMetric {
   open(labels: Labels): void;
 }
 
-export interface MetricOptions {
+interface MetricOptions {
   /** As Prometheus wants it: unit last, `_total` for counters. Each name can be made once a registry. */
   readonly name: string;
   readonly help: string;

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Clock } from '../../../src/lib/clock.ts';
 import { createFakeClock, type FakeClock } from '../../../test/builders/fake-clock.ts';
 import { drive } from './judge/replay.ts';
 import { type Machine, type MachineOptions, startMachine } from './machine.ts';
@@ -120,11 +121,17 @@ describe('starting', () => {
   });
 
   it('gives the port back even when it is stopped in the moment in which it begins to listen', async () => {
-    const { machine, clock } = await start({ bootMs: 1000 });
-    const up = clock.advance(1000);
-    while (clock.waiting > 0) await Promise.resolve();
+    let boot = (): void => {};
+    const clock: Clock = {
+      ...createFakeClock(),
+      after(_ms, run) {
+        boot = run;
+        return () => {};
+      },
+    };
+    const { machine } = await start({ bootMs: 1000, clock });
+    boot();
     await machine.stop();
-    await up;
     started.push(await startMachine({ address: '127.0.0.1', port: machine.port, clock, random: () => 0 }));
   });
 

@@ -92,7 +92,11 @@ const roleKeys = (id: string, ExpiredTime: number) => ({
 describe('keys of the CVM role', () => {
   it('are kept until five minutes before they end, then fetched again', async () => {
     let made = 0;
-    const world = await metadata(() => roleKeys(`id-${(made += 1)}`, world.clock.now() / 1000 + 3600));
+    const next = (): string => {
+      made += 1;
+      return `id-${made}`;
+    };
+    const world = await metadata(() => roleKeys(next(), world.clock.now() / 1000 + 3600));
     const credentials = roleCredentials('worker', world);
     const both = await Promise.all([credentials.getCredentials(never), credentials.getCredentials(never)]);
     expect(both).toEqual(Array(2).fill({ secretId: 'id-1', secretKey: 'id-1-key', token: 'id-1-token' }));
@@ -161,7 +165,11 @@ describe('keys of the operator', () => {
 describe('keys that the cloud calls stale', () => {
   it('are fetched again once for a question, and only forgotten for a purchase', async () => {
     let made = 0;
-    const world = await metadata(() => roleKeys(`id-${(made += 1)}`, world.clock.now() / 1000 + 3600));
+    const next = (): string => {
+      made += 1;
+      return `id-${made}`;
+    };
+    const world = await metadata(() => roleKeys(next(), world.clock.now() / 1000 + 3600));
     const stale = /Credential=id-[13]\//;
     const bench = await tencentBench(({ headers, action }) => {
       if (stale.test(headers.authorization ?? '')) return { error: 'AuthFailure.TokenFailure' };

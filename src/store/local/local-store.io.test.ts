@@ -6,14 +6,18 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type LocalStoreUnderTest, size, sizeRef, startLocal } from '../../../test/builders/local-store.ts';
+import { type LocalStoreUnderTest, startLocal } from '../../../test/builders/local-store.ts';
+import { SizeKind, size, sizeRef } from '../../../test/builders/size-kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
+import { parseSpec } from '../../api/parse.ts';
 import { type Secret, SecretKind, StoreError } from '../store.ts';
+import { openLocalStore } from './local-store.ts';
 import { openLocalView } from './local-view.ts';
 import { problemText } from './problem.ts';
 import { SCALED_TO, UNMANAGED } from './residents.ts';
@@ -109,7 +113,7 @@ describe('the folder', () => {
     await write('a.yaml', [size('a', { size: 2 })]);
     expect((await get('a')).spec.size).toBe(1);
     expect(problems()).toEqual([
-      'a.yaml:1:1: Size default/a: is described twice: b.yaml:1 counts, a.yaml:1 does not; remove one',
+      'a.yaml:2:1: Size default/a: is described twice: b.yaml:2 counts, a.yaml:2 does not; remove one',
     ]);
     await local.restart();
     expect((await get('a')).spec.size).toBe(1);
@@ -290,6 +294,17 @@ describe('keys', () => {
     await local.store.refresh();
     expect(seen).toEqual(['added', 'modified', 'deleted']);
     stop.abort();
+    await write('s.yaml', [secret('second-secret')]);
+    local.store.recordEvent((await local.store.get(SecretKind, key('s'))) as Secret, {
+      type: 'Normal',
+      reason: 'Read',
+      note: 'x',
+    });
+    await local.store.refresh();
+    expect(local.logged).toEqual([]);
+    const db = new DatabaseSync(local.statePath, { readOnly: true });
+    expect(db.prepare('SELECT count(*) AS count FROM objects').get()?.['count']).toBe(0);
+    db.close();
     for (const text of ['first-secret', 'second-secret', Buffer.from('second-secret-data').toString('base64')]) {
       expect(onDisk()).not.toContain(text);
     }
@@ -352,7 +367,7 @@ describe('identity', () => {
     writeFileSync(join(local.manifestsDir, '.aiops-installation'), `${other}\n`);
     const start = local.restart();
     await expect(start).rejects.toMatchObject({ reason: 'Invalid' });
-    await expect(start).rejects.toThrow(new RegExp(`${other}[^]*${installationId}[^]*--installation-id`));
+    await expect(start).rejects.toThrow(new RegExp(`${other}[\\s\\S]*${installationId}[\\s\\S]*--installation-id`));
     await local.restart({ installationId });
     expect(marker()).toContain(installationId);
     await local.restart();
@@ -387,8 +402,15 @@ describe('the state file', () => {
     await local.store.addFinalizer(await get('a'), FINALIZER);
     await local.store.state(await get('a'), 'k').write(Buffer.from('bytes'), undefined);
     const before = await local.store.writeStatus(await get('a'), { seen: 1 });
-    local.store.recordEvent(before, { type: 'Normal', reason: 'Made', note: 'x' });
+    for (const reason of ['Made', 'Used', 'Made']) {
+      local.store.recordEvent(before, { type: 'Normal', reason, note: 'x' });
+      await local.store.refresh();
+    }
     const events = await local.store.events(before);
+    expect(events.map(({ reason, count }) => [reason, count])).toEqual([
+      ['Used', 1],
+      ['Made', 2],
+    ]);
     await local.restart();
     const after = await get('a');
     expect(after).toEqual(before);
@@ -491,23 +513,17 @@ describe('the state file', () => {
     expect(problems()).toEqual([]);
   });
 
-  it('is readable only for its owner', async () => {
-    const { mode } = await import('node:fs').then(({ statSync }) => statSync(local.statePath));
-    expect(mode & 0o077).toBe(0);
+  it('is readable only for its owner', () => {
+    for (const path of [local.statePath, `${local.statePath}-wal`, `${local.statePath}.lock`]) {
+      expect(statSync(path).mode & 0o077).toBe(0);
+    }
   });
 });
 
 function startSecond(): Promise<unknown> {
-  return import('./local-store.ts').then(({ openLocalStore }) =>
-    openLocalStore({
-      manifestsDir: local.manifestsDir,
-      statePath: local.statePath,
-      kinds: [],
-      parse: () => ({ ok: false, problems: [] }),
-      clock: local.clock,
-      log: { info() {}, warn() {} },
-    }),
-  );
+  const { manifestsDir, statePath, clock } = local;
+  const log = { info() {}, warn() {} };
+  return openLocalStore({ manifestsDir, statePath, kinds: [SizeKind], parse: parseSpec, clock, log });
 }
 
 function alter(path: string, sql: string): void {
@@ -520,7 +536,6 @@ describe('the view of the command line', () => {
   const open = () => openLocalView({ statePath: local.statePath, kinds: [] });
 
   it('shows objects, events and problems without the lock, keys masked, while the operator runs and afterwards', async () => {
-    const { SizeKind } = await import('../../../test/builders/local-store.ts');
     await write('a.yaml', [size('a', { size: 1, secretKey: 'inline-secret-key' })]);
     await write('b.yaml', [size('b', { size: -1 })]);
     await local.store.writeStatus(await get('a'), { seen: 1 });

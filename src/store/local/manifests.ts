@@ -168,7 +168,7 @@ function readObject(
       file,
       ...place(at),
       ...(object === undefined ? {} : { object }),
-      ...(at.length === 0 || at[0] === 'spec' ? {} : { path: pathText(at) }),
+      ...(at.length === 0 || (definition && at[0] === 'spec') ? {} : { path: pathText(at) }),
       message,
     }));
     return { problems, ...(id === undefined ? {} : { faultyId: id }) };

@@ -34,22 +34,24 @@ const WRITTEN_BY_SERVER = [
 ];
 const KNOWN = ['name', 'namespace', 'labels', 'annotations', ...WRITTEN_BY_SERVER];
 
-/** Reads `metadata` as a Kubernetes API server would. Source: Kubernetes, "Object Names and IDs" and "Labels and Selectors". */
+/**
+ * Reads `metadata` as a Kubernetes API server would. Names that are sound are answered beside findings about the rest.
+ * Source: Kubernetes, "Object Names and IDs" and "Labels and Selectors".
+ */
 export function readMetadata(given: unknown): { metadata?: ManifestMetadata; findings: readonly Finding[] } {
   if (!isRecord(given)) {
     return { findings: [{ path: ['metadata'], message: 'is missing; it must hold at least a name' }] };
   }
   const namespace = given['namespace'] ?? 'default';
-  const findings: Finding[] = [
+  const wrongNames = [...checkName(given['name']), ...checkNamespace(namespace)];
+  const wrongMarks = [
     ...unknownFields(given, KNOWN, ['metadata']),
-    ...checkName(given['name']),
-    ...(typeof namespace === 'string' && DNS_LABEL.test(namespace) ? [] : [badNamespace(namespace)]),
     ...checkMarks(given['labels'], 'labels'),
     ...checkMarks(given['annotations'], 'annotations'),
   ];
-  if (findings.length > 0) return { findings };
+  if (wrongNames.length > 0) return { findings: [...wrongNames, ...wrongMarks] };
   return {
-    findings,
+    findings: wrongMarks,
     metadata: {
       name: given['name'] as string,
       namespace: namespace as string,
@@ -89,9 +91,10 @@ function checkName(name: unknown): readonly Finding[] {
   return [{ path, message: `is ${shown(name)}; allowed are ${allowed}` }];
 }
 
-function badNamespace(namespace: unknown): Finding {
+function checkNamespace(namespace: unknown): readonly Finding[] {
+  if (typeof namespace === 'string' && DNS_LABEL.test(namespace)) return [];
   const allowed = 'lower-case letters, digits and "-", beginning and ending with a letter or digit, at most 63';
-  return { path: ['metadata', 'namespace'], message: `is ${shown(namespace)}; allowed are ${allowed}` };
+  return [{ path: ['metadata', 'namespace'], message: `is ${shown(namespace)}; allowed are ${allowed}` }];
 }
 
 function checkMarks(given: unknown, field: 'labels' | 'annotations'): readonly Finding[] {

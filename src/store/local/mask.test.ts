@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest';
+import { z } from 'zod';
+import { SizeKind } from '../../../test/builders/size-kind.ts';
+import { SpotPoolKind } from '../../api/spotpool.ts';
+import { maskKeys } from './mask.ts';
+
+it('masks keys by schema and by name, at any depth, and nothing that only names a key', () => {
+  const raw = {
+    secretId: 'AKID',
+    secretKey: 'k',
+    region: 'ap-singapore',
+    llmToken: 't',
+    feishuWebhook: 'https://x',
+    nested: [{ password: 'p', clientApiKey: 'c' }],
+    credentialsSecretRef: { name: 's', secretIdKey: 'i', secretKeyKey: 'k', tokenKey: 't' },
+    llmTokenSecretRef: { name: 's', key: 'k' },
+    replicas: 3,
+    secretName: null,
+  };
+  expect(maskKeys(SpotPoolKind, raw)).toEqual({
+    ...raw,
+    secretId: '***',
+    secretKey: '***',
+    llmToken: '***',
+    feishuWebhook: '***',
+    nested: [{ password: '***', clientApiKey: '***' }],
+  });
+});
+
+it('masks everything inside a field that the schema calls a password', () => {
+  const specSchema = z.object({ pins: z.array(z.number()).meta({ format: 'password' }), size: z.number() });
+  expect(maskKeys({ ...SizeKind, specSchema }, { pins: [1, 2], size: 1 })).toEqual({ pins: ['***', '***'], size: 1 });
+});
