@@ -176,6 +176,7 @@ export async function runOperator(settings: OperatorSettings, edges: OperatorEdg
     clock,
     log,
     prune: settings.prune,
+    ...(env['AIOPS_CLOCK'] === undefined ? {} : { sharedClock: env['AIOPS_CLOCK'] }),
     ...(settings.installationId === undefined ? {} : { installationId: settings.installationId }),
     ...(edges.maxStateBytes === undefined ? {} : { maxStateBytes: edges.maxStateBytes }),
   });
@@ -243,7 +244,7 @@ export async function runOperator(settings: OperatorSettings, edges: OperatorEdg
       needsLeadership: false,
       run: (signal) => serveControl(settings.state, store, { signal, log }),
     });
-    log.info('started', { manifests: settings.manifests, state: settings.state, installation: store.installationId });
+    log.info('starting', { manifests: settings.manifests, state: settings.state, installation: store.installationId });
     await manager.run(stop);
   } finally {
     await store.close();

@@ -48,7 +48,7 @@ export interface Controls {
   /** The returned function takes the fault away. */
   addFault(fault: FaultOrder): () => void;
   clearFaults(): void;
-  /** Actions that a key may call, with or without `cvm:`; `undefined`: all. */
+  /** Actions that a key may call, with or without the service (`cvm:`); `undefined`: all. */
   setPermissions(secretId: string, actions: readonly string[] | undefined): void;
   addKey(account: string, key: { secretId: string; secretKey: string; token?: string }): void;
   rotateKey(secretId: string, secretKey: string): void;
@@ -116,7 +116,7 @@ export function createControls(world: World, faults: Faults, setSkew: (ms: numbe
     },
     clearFaults: () => faults.clear(),
     setPermissions(secretId, actions) {
-      const names = actions?.map((action) => action.replace(/^cvm:/, ''));
+      const names = actions?.map((action) => action.replace(/^[a-z]+:/, ''));
       requireKey(world, secretId).allowed = names ? new Set(names) : undefined;
     },
     addKey(account, key) {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { unknownRegion } from './actions/catalogue.ts';
-import { ACTIONS } from './actions/index.ts';
+import { PRODUCTS, productOf } from './actions/index.ts';
 import { forgetToken } from './actions/run-instances.ts';
 import { ApiError } from './api-error.ts';
 import type { Call } from './call.ts';
@@ -12,11 +12,9 @@ import { verifyTc3, verifyV1 } from './signature.ts';
 import { readBody, readCall, UNREADABLE, type WireCall } from './wire.ts';
 import type { World } from './world.ts';
 
-const VERSION = '2017-03-12';
-
 /** The front door of the API. */
 export interface Gateway {
-  /** Calls that are being handled; those held by a hang are not among them. */
+  /** Calls whose answer is not out yet; those held by a hang are not among them. */
   readonly inFlight: number;
   /** Calls held by a hang whose caller still waits. */
   readonly hanging: number;
@@ -47,11 +45,13 @@ export function createGateway(options: GatewayOptions): Gateway {
   let inFlight = 0;
   let hanging = 0;
 
+  const held = new WeakSet<ServerResponse>();
   const hold = (response: ServerResponse): void => {
+    // The caller may have left while its call was looked at.
+    if (response.closed) return;
+    held.add(response);
+    inFlight -= 1;
     hanging += 1;
-    response.on('close', () => {
-      hanging -= 1;
-    });
   };
 
   const answer = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -113,11 +113,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     async handle(message, response) {
       inFlight += 1;
-      try {
-        await answer(message, response);
-      } finally {
-        inFlight -= 1;
-      }
+      response.once('close', () => {
+        if (held.has(response)) hanging -= 1;
+        else inFlight -= 1;
+      });
+      await answer(message, response);
     },
   };
 }
@@ -150,13 +150,17 @@ function admit(options: GatewayOptions, wire: WireCall, identity: Identity, call
   const { world, rates } = options;
   if (wire.action === '') throw missing('Action');
   if (wire.version === '') throw missing('Version');
-  checkProduct(wire);
-  if (wire.version !== VERSION) {
-    const text = `The version \`${wire.version}\` does not exist; this service has ${VERSION}.`;
-    throw new ApiError('NoSuchVersion', text, `接口版本\`${wire.version}\`不存在，本服务的版本为${VERSION}。`);
+  const product = chooseProduct(wire);
+  if (wire.version !== product.version) {
+    const text = `The version \`${wire.version}\` does not exist; the service ${product.name} has ${product.version}.`;
+    throw new ApiError(
+      'NoSuchVersion',
+      text,
+      `接口版本\`${wire.version}\`不存在，服务${product.name}的版本为${product.version}。`,
+    );
   }
-  const action = ACTIONS[wire.action];
-  if (!action || !Object.hasOwn(ACTIONS, wire.action)) {
+  const action = Object.hasOwn(product.actions, wire.action) ? product.actions[wire.action] : undefined;
+  if (!action) {
     const text = `The action \`${wire.action}\` does not exist or is not supported by this simulator.`;
     throw new ApiError('InvalidAction', text, `接口\`${wire.action}\`不存在或本模拟器不支持。`);
   }
@@ -170,8 +174,8 @@ function admit(options: GatewayOptions, wire: WireCall, identity: Identity, call
   if (allowed && !allowed.has(wire.action)) {
     throw new ApiError(
       'UnauthorizedOperation.PermissionDenied',
-      `You are not authorized to perform operation (cvm:${wire.action}). Please check your CAM policy.`,
-      `未授权操作（cvm:${wire.action}），请检查CAM策略。`,
+      `You are not authorized to perform operation (${product.name}:${wire.action}). Please check your CAM policy.`,
+      `未授权操作（${product.name}:${wire.action}），请检查CAM策略。`,
     );
   }
   if (wire.params === UNREADABLE) {
@@ -180,14 +184,15 @@ function admit(options: GatewayOptions, wire: WireCall, identity: Identity, call
   return action(call, wire.params, wire.isText);
 }
 
-function checkProduct(wire: WireCall): void {
-  const service = /^([a-z]+)\.(?:[a-z0-9-]+\.)*tencentcloudapi\.com/.exec(wire.request.headers['host'] ?? '')?.[1];
-  if (service === undefined || service === 'cvm') return;
-  throw new ApiError(
-    'NoSuchProduct',
-    `The product \`${service}\` is not simulated here.`,
-    `本模拟器不支持产品\`${service}\`。`,
-  );
+/** By the name of the host where that is a real one, else by the action. */
+function chooseProduct(wire: WireCall): ReturnType<typeof productOf> {
+  const host = wire.request.headers['host'] ?? '';
+  const service = /^([a-z]+)\.(?:[a-z0-9-]+\.)*tencentcloudapi\.com/.exec(host)?.[1];
+  if (service === undefined) return productOf(wire.action);
+  const product = Object.hasOwn(PRODUCTS, service) ? PRODUCTS[service] : undefined;
+  if (product) return product;
+  const text = `The product \`${service}\` is not simulated here.`;
+  throw new ApiError('NoSuchProduct', text, `本模拟器不支持产品\`${service}\`。`);
 }
 
 function missing(name: string): ApiError {

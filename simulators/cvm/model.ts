@@ -76,7 +76,7 @@ export interface InstanceRecord {
   readonly createdAt: EpochMs;
   /** From when DescribeInstances knows it. */
   readonly visibleAt: EpochMs;
-  readonly tagsAt: EpochMs;
+  tagsAt: EpochMs;
   state: InstanceState;
   restrictState: 'NORMAL' | 'PROTECTIVELY_ISOLATED';
   isolatedSource: 'NOTISOLATED' | 'ARREAR';

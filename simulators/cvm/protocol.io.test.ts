@@ -2,7 +2,7 @@ import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { cvm } from 'tencentcloud-sdk-nodejs-cvm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ACTIONS } from './actions/index.ts';
+import { PRODUCTS } from './actions/index.ts';
 import { openCloud, runRequest, signTc3, type TestCloud } from './test-call.ts';
 
 let cloud: TestCloud;
@@ -210,8 +210,10 @@ describe('keys and permissions', () => {
 
   it('has a permission for every action', async () => {
     cloud.simulator.setPermissions('xxx', []);
-    for (const action of Object.keys(ACTIONS)) {
-      expect(await cloud.code(action), action).toBe('UnauthorizedOperation.PermissionDenied');
+    for (const { actions, version } of Object.values(PRODUCTS)) {
+      for (const action of Object.keys(actions)) {
+        expect(await cloud.code(action, {}, { version }), action).toBe('UnauthorizedOperation.PermissionDenied');
+      }
     }
   });
 
@@ -245,6 +247,58 @@ describe('keys and permissions', () => {
     expect((await cloud.call('DescribeInstances', {}, as('a')))['TotalCount']).toBe(1);
     expect((await cloud.call('DescribeInstances', {}, as('b')))['TotalCount']).toBe(0);
     expect(await cloud.code('TerminateInstances', { InstanceIds: ids }, as('b'))).toBe('InvalidInstanceId.NotFound');
+  });
+});
+
+describe('the tag service', () => {
+  const version = '2018-08-13';
+  const resource = (id: string): string => `qcs::cvm:ap-singapore:uin/:instance/${id}`;
+
+  it('changes the tags of an instance at once', async () => {
+    const [id = ''] = await cloud.run({
+      TagSpecification: [
+        {
+          ResourceType: 'instance',
+          Tags: [
+            { Key: 'pool', Value: 'a' },
+            { Key: 'old', Value: '1' },
+          ],
+        },
+      ],
+    });
+    await cloud.clock.advance(20_000);
+    const body = {
+      Resource: resource(id),
+      ReplaceTags: [{ TagKey: 'pool', TagValue: 'b' }],
+      DeleteTags: [{ TagKey: 'old' }],
+    };
+    expect(await cloud.code('ModifyResourceTags', body, { version })).toBe('ok');
+    expect(await cloud.row(id)).toMatchObject({ Tags: [{ Key: 'pool', Value: 'b' }] });
+  });
+
+  it.each([
+    ['an unknown instance', { Resource: resource('ins-aaaaaaaa') }, version, 'InvalidParameterValue.ResourceIdInvalid'],
+    ['a malformed resource', { Resource: 'ins-aaaaaaaa' }, version, 'InvalidParameterValue.ResourceDescriptionError'],
+    ['the version of another service', { Resource: resource('ins-aaaaaaaa') }, '2017-03-12', 'NoSuchVersion'],
+  ])('refuses %s', async (_name, body, asked, code) => {
+    const tags = { ReplaceTags: [{ TagKey: 'a', TagValue: 'b' }] };
+    expect(await cloud.code('ModifyResourceTags', { ...body, ...tags }, { version: asked })).toBe(code);
+  });
+
+  it('is found by its host name, and refuses the actions of another service there', async () => {
+    const host = 'tag.tencentcloudapi.com';
+    const agent = everywhere();
+    agents.push(agent);
+    const { CommonClient } = await import('tencentcloud-sdk-nodejs-common');
+    const client = new CommonClient(`${host}:${cloud.simulator.port}`, version, {
+      credential: { secretId: 'xxx', secretKey: 'xxx' },
+      region: 'ap-singapore',
+      profile: { httpProfile: { protocol: 'http://', agent: agent as never } },
+    });
+    await expect(client.request('ModifyResourceTags', { Resource: 'x' })).rejects.toMatchObject({
+      code: 'InvalidParameterValue.ResourceDescriptionError',
+    });
+    await expect(client.request('RunInstances', {})).rejects.toMatchObject({ code: 'InvalidAction' });
   });
 });
 

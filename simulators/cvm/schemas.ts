@@ -199,3 +199,8 @@ export const DeleteImages = z.strictObject({
   DeleteBindedSnap: bool.optional(),
   DryRun: bool.optional(),
 });
+export const ModifyResourceTags = z.strictObject({
+  Resource: text,
+  ReplaceTags: z.array(z.strictObject({ TagKey: text, TagValue: text })).optional(),
+  DeleteTags: z.array(z.strictObject({ TagKey: text })).optional(),
+});

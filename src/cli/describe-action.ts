@@ -8,7 +8,7 @@ import { poolSections } from './describe-pool.ts';
 import type { CliIo } from './io.ts';
 import { fieldsText, type Section, sectionText, sinceText, tableLines } from './sections.ts';
 import { notFound, nothingFound, select } from './select.ts';
-import { notesOf, warnAboutState, withState } from './state.ts';
+import { notesOf, nowOf, warnAboutState, withState } from './state.ts';
 import { targetOf } from './target.ts';
 
 export interface DescribeOptions {
@@ -26,7 +26,7 @@ export async function describe(
   await withState(state, async (view) => {
     const { found, missing } = select(view, target, namespace);
     if (found.length === 0 && missing.length === 0) io.stderr(nothingFound(namespace));
-    io.stdout(found.map((object) => describeObject(object, view.events(object), io.clock.now())).join('\n\n'));
+    io.stdout(found.map((object) => describeObject(object, view.events(object), nowOf(view, io))).join('\n\n'));
     await warnAboutState(view, state, io);
     if (missing.length > 0) throw notFound(target, missing);
   });

@@ -1,11 +1,11 @@
 import type { KubeObject } from '../api/meta.ts';
-import { sleep } from '../lib/clock.ts';
+import { type EpochMs, sleep } from '../lib/clock.ts';
 import type { LocalView } from '../store/local/local-view.ts';
 import { usageError } from './cli-error.ts';
 import type { CliIo } from './io.ts';
 import { documentText, notedTable, type OutputFormat, tableText } from './objects-text.ts';
 import { notFound, nothingFound, select } from './select.ts';
-import { warnAboutState, withState } from './state.ts';
+import { nowOf, warnAboutState, withState } from './state.ts';
 import { type Target, targetOf } from './target.ts';
 import { createWatchPrinter } from './watch-printer.ts';
 
@@ -29,7 +29,7 @@ export async function get(words: readonly string[], options: GetOptions, io: Cli
   await withState(options.state, async (view) => {
     const { found, missing } = select(view, target, namespaceOf(options));
     if (options.watch !== true || missing.length > 0) {
-      if (found.length > 0 || missing.length === 0) show(found, target, options, io);
+      if (found.length > 0 || missing.length === 0) show(found, target, options, io, nowOf(view, io));
       await warnAboutState(view, options.state, io);
       if (missing.length > 0) throw notFound(target, missing);
       return;
@@ -43,11 +43,11 @@ function namespaceOf({ namespace, allNamespaces }: GetOptions): string | undefin
   return allNamespaces === true ? undefined : namespace;
 }
 
-function show(objects: readonly KubeObject[], target: Target, options: GetOptions, io: CliIo): void {
+function show(objects: readonly KubeObject[], target: Target, options: GetOptions, io: CliIo, now: EpochMs): void {
   const { output = 'table' } = options;
   if (output !== 'table' && output !== 'wide') io.stdout(documentText(output, target, objects));
   else if (objects.length === 0) io.stderr(nothingFound(namespaceOf(options)));
-  else io.stdout(tableText(notedTable(target, objects, { now: io.clock.now(), ...tableOptions(options) })));
+  else io.stdout(tableText(notedTable(target, objects, { now, ...tableOptions(options) })));
 }
 
 function tableOptions({ output, allNamespaces }: GetOptions): { isWide: boolean; withNamespace: boolean } {
@@ -62,7 +62,7 @@ async function follow(view: LocalView, target: Target, options: GetOptions, io: 
   while (!signal.aborted) {
     const current = view.version();
     const text =
-      current === version ? '' : printer.print(select(view, target, namespaceOf(options)).found, clock.now());
+      current === version ? '' : printer.print(select(view, target, namespaceOf(options)).found, nowOf(view, io));
     if (text !== '') io.stdout(text);
     version = current;
     await sleep(clock, WATCH_INTERVAL_MS, signal).catch((error: unknown) => {

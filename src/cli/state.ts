@@ -1,5 +1,6 @@
 import { kinds } from '../api/kinds.ts';
 import type { KubeObject } from '../api/meta.ts';
+import { type EpochMs, readClock } from '../lib/clock.ts';
 import { callControl } from '../store/local/control-client.ts';
 import { type LocalView, openLocalView } from '../store/local/local-view.ts';
 import { problemText } from '../store/local/problem.ts';
@@ -15,6 +16,12 @@ export async function withState<T>(statePath: string, work: (view: LocalView) =>
   } finally {
     view.close();
   }
+}
+
+/** Now, on the clock that the operator of this state runs on: ages are told by it. */
+export function nowOf(view: LocalView, io: CliIo): EpochMs {
+  const clock = view.owner()?.clock;
+  return (clock === undefined ? io.clock : readClock(clock).clock).now();
 }
 
 /** Whether an operator owns the state and answers. */

@@ -256,12 +256,10 @@ describe('whatever the pool and the cloud', () => {
           const others = changes(steps).filter(({ kind }) => kind !== 'intend' && kind !== 'launch');
           expect(others).toEqual([]);
         }
-        const { low, high, mode } = world.desired;
+        const { high, mode } = world.desired;
         const kept = world.seen.machines.filter(({ fate }) => fate === 'Keep').length;
         if (mode === 'Delete') expect(aliveIn(world)).toBe(0);
         if (mode === 'Run') expect(kept).toBeLessThanOrEqual(high);
-        const isEnough = [...start.stock.values()].some((left) => left >= 60) && start.seen.untagged === 0;
-        if (mode === 'Run' && isEnough) expect(kept).toBeGreaterThanOrEqual(low);
       }),
     );
   });

@@ -12,8 +12,8 @@ import type { ControlRequest } from '../../src/store/local/control-protocol.ts';
 import { type LocalView, openLocalView } from '../../src/store/local/local-view.ts';
 import { problemText } from '../../src/store/local/problem.ts';
 import type { RecordedEvent } from '../../src/store/store.ts';
-import { type OperatorEdges, type OperatorSettings, runOperator } from '../../src/wiring.ts';
-import { createRandom } from '../../simulators/cvm/random.ts';
+import { createClouds, type OperatorEdges, type OperatorSettings, runOperator } from '../../src/wiring.ts';
+import { createRandom, uuid } from '../../simulators/cvm/random.ts';
 import { type CvmSimulator, type CvmSimulatorOptions, startCvmSimulator } from '../../simulators/cvm/simulator.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { watchIo } from './io-watch.ts';
@@ -86,6 +86,9 @@ export async function startOperator(options: OperatorOptions = {}): Promise<Oper
   const root = mkdtempSync(join(tmpdir(), 'aiops-op-'));
   const manifestsDir = join(root, 'manifests');
   mkdirSync(manifestsDir);
+  // Who we are is drawn too: names and tags of machines follow from it.
+  writeFileSync(join(manifestsDir, '.aiops-installation'), uuid(createRandom(seed)));
+  await loadSdk();
   const io = watchIo();
   let simulator: CvmSimulator | undefined;
   const busy = (): number => io.busy() + (simulator ? simulator.inFlight - simulator.hanging : 0);
@@ -101,6 +104,19 @@ export async function startOperator(options: OperatorOptions = {}): Promise<Oper
   for (const [file, manifest] of Object.entries(options.manifests ?? {})) run.operator.write(file, manifest);
   await run.operator.start();
   return run.operator;
+}
+
+/** The operator loads the vendor's SDK at its first call: that takes real time which nobody counts, so it is done before. */
+async function loadSdk(): Promise<void> {
+  const settings = { tencentSite: 'international', connectTo: [], egress: 'loopback' } as const;
+  const { clouds } = createClouds(
+    { ...settings, tencentEndpoint: 'http://127.0.0.1:1' },
+    { env: {}, clock: systemClock, clockFactor: 1 },
+  );
+  const keys = { source: 'a test', getCredentials: async () => ({ secretId: 'xxx', secretKey: 'xxx' }) };
+  const stopped = AbortSignal.abort();
+  const { cloud } = await clouds.open(keys, 'ap-singapore', stopped);
+  await cloud.find(['ins-00000000'], stopped).catch(() => {});
 }
 
 interface Running {

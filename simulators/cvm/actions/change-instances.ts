@@ -5,7 +5,7 @@ import type { InstanceRecord, InstanceState } from '../model.ts';
 import * as schemas from '../schemas.ts';
 import { checkIds } from './filters.ts';
 import { checkSecurityGroups } from './purchase.ts';
-import { checkUserData } from './run-instances.ts';
+import { checkUserData } from './texts.ts';
 
 /** `InstanceStatePending` and so on: how the state reads in error codes. */
 const STATE_WORDS: Readonly<Record<InstanceState, string>> = {

@@ -30,6 +30,8 @@ export interface LocalStoreOptions {
   readonly parse: ParseSpec;
   readonly clock: Clock;
   readonly log: StoreLog;
+  /** What `AIOPS_CLOCK` said, so that others read the times of this state rightly. */
+  readonly sharedClock?: string;
   /** `--installation-id`: a UUID that counts more than those found. */
   readonly installationId?: string;
   /** Objects whose manifest is gone are deleted. Default: they are kept and shown as unmanaged. */
@@ -94,7 +96,12 @@ async function openWith(
   const { clock, manifestsDir, log } = options;
   const reading = await readManifestFiles(manifestsDir);
   const installationId = identityOf(options, state.installationId, reading);
-  state.claim(installationId, { pid: process.pid, host: hostname(), since: toTime(clock.now()) });
+  state.claim(installationId, {
+    pid: process.pid,
+    host: hostname(),
+    since: toTime(clock.now()),
+    ...(options.sharedClock === undefined ? {} : { clock: options.sharedClock }),
+  });
 
   const events = createEventLog(clock);
   const residentsOptions = { ...options, installationId, state, prune: options.prune ?? false };

@@ -36,6 +36,8 @@ export interface Owner {
   readonly host: string;
   /** RFC 3339. */
   readonly since: string;
+  /** How its clock runs when that is not the machine's own, as `readClock` reads it: the times in the state are of it. */
+  readonly clock?: string;
 }
 
 type Row = Readonly<Record<string, SQLOutputValue>>;
