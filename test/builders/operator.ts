@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { onTestFailed, onTestFinished } from 'vitest';
 import { stringify } from 'yaml';
 import { kinds } from '../../src/api/kinds.ts';
 import type { Condition, KubeObject } from '../../src/api/meta.ts';
@@ -101,6 +101,7 @@ export async function startOperator(options: OperatorOptions = {}): Promise<Oper
     io.stop();
     rmSync(root, { recursive: true, force: true });
   });
+  onTestFailed(() => console.error(report(run.operator)));
   for (const [file, manifest] of Object.entries(options.manifests ?? {})) run.operator.write(file, manifest);
   await run.operator.start();
   return run.operator;
@@ -259,7 +260,7 @@ function createRun(edges: {
     },
     async until(what, condition, ms = 10 * 60_000) {
       for (let passed = 0; !condition(); passed += STEP_MS) {
-        if (passed >= ms) throw new Error(`after ${ms / 1000} s still not: ${what}\n${report(operator)}`);
+        if (passed >= ms) throw new Error(`after ${ms / 1000} s still not: ${what}`);
         await operator.advance(STEP_MS);
       }
     },
@@ -305,8 +306,8 @@ function settingsFor(manifests: string, state: string, simulator: CvmSimulator):
 
 /** What a person would want to see when a scenario has gone wrong. */
 function report({ logged, simulator }: OperatorUnderTest): string {
-  const calls = simulator.journal.entries.slice(-12).map((entry) => JSON.stringify(entry).slice(0, 240));
-  const lines = logged.slice(-12).map((line) => JSON.stringify(line).slice(0, 400));
+  const calls = simulator.journal.entries.slice(-20).map((entry) => JSON.stringify(entry).slice(0, 240));
+  const lines = logged.slice(-20).map((line) => JSON.stringify(line).slice(0, 400));
   return ['the cloud:', ...calls, 'the operator:', ...lines].join('\n');
 }
 
