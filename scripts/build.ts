@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
+import http from 'node:http';
 import { join } from 'node:path';
-import { rolldown } from 'rolldown';
+import { type Plugin, rolldown } from 'rolldown';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -19,9 +20,33 @@ const alias = { 'whatwg-url': join(root, 'scripts/whatwg-url.mjs') };
 const intro = `process.noDeprecation = true;
 process.getBuiltinModule('node:module').enableCompileCache({ directory: import.meta.dirname + '/.compiled', portable: true });`;
 
+/**
+ * An `import` of node:http reads every member of it, and three of those load what `fetch` is made of: 20 ms and 3 MiB that the
+ * operator has no use for. The bundles take the same module without them.
+ */
+const lightHttp: Plugin = {
+  name: 'light-http',
+  resolveId: (id) => (id === 'http' || id === 'node:http' ? '\0light-http' : null),
+  load(id) {
+    if (id !== '\0light-http') return null;
+    const members = Object.entries(Object.getOwnPropertyDescriptors(http));
+    const names = members.flatMap(([name, { get }]) => (get ? [] : [name]));
+    return `const http = process.getBuiltinModule('node:http');
+      export default http;
+      export const { ${names.join(', ')} } = http;`;
+  },
+};
+
 await rm(dist, { recursive: true, force: true });
 for (const { input, folder, name } of bundles) {
-  const build = await rolldown({ cwd: root, input, platform: 'node', logLevel: 'warn', resolve: { alias } });
+  const build = await rolldown({
+    cwd: root,
+    input,
+    platform: 'node',
+    logLevel: 'warn',
+    resolve: { alias },
+    plugins: [lightHttp],
+  });
   await build.write({
     dir: join(dist, folder),
     format: 'esm',

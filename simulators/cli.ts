@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { remoteCommands } from './cvm/cli/remote.ts';
 import { serveCommand } from './cvm/cli/serve.ts';
 import { demoCommand } from './demo/demo.ts';
@@ -13,15 +13,26 @@ function simulateCommand(): Command {
 /** Commands of this entry point, which `bin/aiops` starts for the words that they are called by. */
 const COMMANDS: readonly (() => Command)[] = [simulateCommand, demoCommand];
 
-async function main(): Promise<void> {
-  const program = new Command('aiops');
+/** @returns the exit code: 0, 1 when something went wrong, 2 when the command was written wrongly */
+async function main(): Promise<number> {
+  const program = new Command('aiops').option('--debug', 'print stack traces of errors');
   for (const make of COMMANDS) program.addCommand(make());
+  throwInsteadOfExiting(program);
   try {
     await program.parseAsync();
+    return Number(process.exitCode ?? 0);
   } catch (error) {
-    process.stderr.write(`aiops: ${error instanceof Error ? describeError(error) : String(error)}\n`);
-    process.exitCode = 1;
+    // Commander has written its message already. It uses code 1 for all errors.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    process.stderr.write(`error: ${error instanceof Error ? describeError(error) : String(error)}\n`);
+    if (program.opts()['debug'] === true && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    return 1;
   }
+}
+
+function throwInsteadOfExiting(command: Command): void {
+  command.exitOverride();
+  for (const sub of command.commands) throwInsteadOfExiting(sub);
 }
 
 function describeError(error: NodeJS.ErrnoException): string {
@@ -29,4 +40,4 @@ function describeError(error: NodeJS.ErrnoException): string {
   return error.message;
 }
 
-await main();
+process.exitCode = await main();

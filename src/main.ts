@@ -1,4 +1,4 @@
-import { createProcessIo, wantsColours } from './cli/io.ts';
+import { createProcessIo, outliveOutput, wantsColours } from './cli/io.ts';
 import type { OpenCloudFor } from './cli/plan.ts';
 import { planCommand } from './cli/plan.ts';
 import { createProgram, runProgram } from './cli/program.ts';
@@ -11,6 +11,7 @@ const io = createProcessIo(process, clock);
 
 // What only some commands need is loaded by those.
 const start = async (settings: OperatorSettings): Promise<void> => {
+  outliveOutput(process);
   const { runOperator } = await import('./wiring.ts');
   await runOperator(settings, {
     process,

@@ -5,6 +5,7 @@ import { parseSpec } from './api/parse.ts';
 import type { SpotPool } from './api/spotpool.ts';
 import { SpotPoolKind } from './api/spotpool.ts';
 import type { CloudCredentials, CloudProvider } from './cloud/cloud.ts';
+import { CloudError } from './cloud/errors.ts';
 import type { OnCall } from './cloud/tencent/client.ts';
 import { inlineCredentials, operatorCredentials, secretCredentials } from './cloud/tencent/credentials.ts';
 import type { TencentSite } from './cloud/tencent/provider.ts';
@@ -24,7 +25,9 @@ import { createOfferingMemory } from './spotpool/offerings.ts';
 import { createPriceBook } from './spotpool/prices.ts';
 import { reconcileSpotPool } from './spotpool/reconcile.ts';
 import { serveControl } from './store/local/control.ts';
+import type { LocalStoreOptions } from './store/local/local-store.ts';
 import { openLocalStore } from './store/local/local-store.ts';
+import { MASK } from './store/local/mask.ts';
 import type { Secret, Store } from './store/store.ts';
 import { SecretKind } from './store/store.ts';
 import type { Logger, LogLevel } from './telemetry/logger.ts';
@@ -77,8 +80,8 @@ export interface OperatorEdges {
   readonly hasColours: boolean;
   /** In [0, 1): tokens, marks of machines and the spread of waits come from it. Default: a source that nobody can guess. */
   readonly random?: () => number;
-  /** How large the state file may grow; default: as the store has it. */
-  readonly maxStateBytes?: number;
+  /** For proofs: how often the folder is looked at, and how large the state may grow. Default: as the store has it. */
+  readonly storeLimits?: Pick<LocalStoreOptions, 'pollMs' | 'maxStateBytes'>;
   /** Wraps the cloud. For proofs that a broken operator is noticed; nothing else may use it. */
   readonly decorateClouds?: (clouds: CloudProvider) => CloudProvider;
 }
@@ -130,6 +133,7 @@ export function createCredentials(
   return ({ spec: { credentials }, metadata: { namespace } }) => {
     switch (credentials.from) {
       case 'inline':
+        if (credentials.secretKey === MASK) return lostCredentials;
         return learning(inlineCredentials(credentials.secretId, credentials.secretKey), redactor);
       case 'secret':
         return learning(secretCredentials({ namespace, ...credentials }, readSecret), redactor);
@@ -138,6 +142,16 @@ export function createCredentials(
     }
   };
 }
+
+/** After a start without the manifest that held them: only a mask was kept, and that must not be taken for a key. */
+const lostCredentials: CloudCredentials = {
+  source: 'spec.secretId and spec.secretKey',
+  getCredentials: async () => {
+    const message =
+      'The keys stood only in the manifest, and that is gone. Put the manifest back, or keys into a Secret and name it in credentialsSecretRef.';
+    throw new CloudError('InvalidCredentials', message, { action: 'getCredentials' });
+  },
+};
 
 /** Whatever key is used from now on, the log knows it and masks it. */
 function learning(credentials: CloudCredentials, redactor: Redactor | undefined): CloudCredentials {
@@ -178,7 +192,7 @@ export async function runOperator(settings: OperatorSettings, edges: OperatorEdg
     prune: settings.prune,
     ...(env['AIOPS_CLOCK'] === undefined ? {} : { sharedClock: env['AIOPS_CLOCK'] }),
     ...(settings.installationId === undefined ? {} : { installationId: settings.installationId }),
-    ...(edges.maxStateBytes === undefined ? {} : { maxStateBytes: edges.maxStateBytes }),
+    ...edges.storeLimits,
   });
   try {
     const calls = metrics.counter({
@@ -217,6 +231,7 @@ export async function runOperator(settings: OperatorSettings, edges: OperatorEdg
       offerings: createOfferingMemory(),
       prices: createPriceBook(clock),
       unsentTokens: new Set<string>(),
+      ...(store.stateLostAt === undefined ? {} : { stateLostAt: store.stateLostAt }),
     };
     const spotPool = { apiVersion: apiVersionOf(SpotPoolKind), kind: SpotPoolKind.kind };
     manager

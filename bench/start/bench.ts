@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startCvmSimulator } from '../../simulators/cvm/simulator.ts';
-import { systemClock } from '../../src/lib/clock.ts';
 import { type Figure, machineSetup } from '../figure.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -61,7 +60,7 @@ interface Running {
 /** Starts a simulator and, on fresh folders, the operator; ends both afterwards. */
 async function withOperator<T>(work: (running: Running) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'aiops-bench-'));
-  const simulator = await startCvmSimulator({ clock: systemClock, port: 0 });
+  const simulator = await startCvmSimulator();
   let operator: ChildProcess | undefined;
   try {
     const manifests = join(folder, 'manifests');

@@ -1,9 +1,9 @@
 import { dirname } from 'node:path';
 import { Command } from 'commander';
-import { parseDuration } from '../../src/lib/duration.ts';
 import { judge } from './judge.ts';
 import { createNarrator } from './narrator.ts';
-import { openStage, type Stage, type StageOptions } from './stage.ts';
+import { type DemoSettings, readSettings } from './settings.ts';
+import { openStage, type Stage } from './stage.ts';
 import { FIRST, runTour, SAMPLE, tryThis, waitForPools } from './tour.ts';
 
 /** Minutes of a cloud become seconds; fast enough to watch, slow enough that two cores keep up. */
@@ -13,6 +13,8 @@ const MAXIMA = new Map([
   [SAMPLE, 2],
   [FIRST, 3],
 ]);
+/** As a shell reports a program that Ctrl-C has ended. */
+const INTERRUPTED = 130;
 
 /** `aiops demo`: the simulators and the operator on one clock. */
 export function demoCommand(): Command {
@@ -26,33 +28,21 @@ Environment:
   DEMO_SABOTAGE=leak       break the operator on purpose: it forgets to release machines
   DEMO_SABOTAGE=double     break the operator on purpose: it buys everything twice`,
     )
-    .action(async () => {
-      process.exitCode = await demo(readSettings(process.env), process);
+    .action(async (_flags: unknown, command: Command) => {
+      process.exitCode = await demo(settingsOf(command), process);
     });
 }
 
-interface Settings {
-  /** Real milliseconds; `undefined`: until Ctrl-C. */
-  readonly tourMs: number | undefined;
-  readonly sabotage: StageOptions['sabotage'];
-}
-
-/** @throws {RangeError} naming the variable, its value and what is allowed */
-export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
-  const sabotage = env['DEMO_SABOTAGE'] || undefined;
-  if (sabotage !== undefined && sabotage !== 'leak' && sabotage !== 'double') {
-    throw new RangeError(`DEMO_SABOTAGE "${sabotage}": write leak or double`);
-  }
-  const text = env['DEMO_FOR'] || (sabotage ? '60s' : undefined);
+function settingsOf(command: Command): DemoSettings {
   try {
-    return { tourMs: text === undefined ? undefined : parseDuration(text), sabotage };
+    return readSettings(process.env);
   } catch (error) {
-    throw new RangeError(`DEMO_FOR ${(error as Error).message}`);
+    return command.error(`error: ${(error as Error).message}`, { exitCode: 2 });
   }
 }
 
 /** @returns the exit code */
-async function demo({ tourMs, sabotage }: Settings, process: NodeJS.Process): Promise<number> {
+async function demo({ tourMs, sabotage }: DemoSettings, process: NodeJS.Process): Promise<number> {
   const startedAt = Date.now();
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
@@ -71,15 +61,21 @@ async function demo({ tourMs, sabotage }: Settings, process: NodeJS.Process): Pr
     narratorOf: (now) => createNarrator(write, now, hasColours),
   });
   try {
-    write(
-      `A simulated Tencent Cloud at ${stage.simulator.url} and the operator, on one clock: ${FACTOR} seconds of the cloud pass in each second.\n` +
-        `${sabotage ? `The operator is broken on purpose: ${sabotage}.\n` : ''}\n`,
-    );
+    write(introduction(stage, sabotage));
     if (tourMs === undefined) return await show(stage, stop.signal, write);
     return await tour(stage, startedAt + tourMs, stop.signal, write);
   } finally {
     await stage.close();
   }
+}
+
+function introduction(stage: Stage, sabotage: DemoSettings['sabotage']): string {
+  const lines = [
+    `A simulated Tencent Cloud at ${stage.simulator.url} and the operator, on one clock: ${FACTOR} seconds of the cloud pass in each second.`,
+    ...(stage.simFlags === '' ? [] : ['Its usual port is taken, so the commands below name the simulator with --sim.']),
+    ...(sabotage ? [`The operator is broken on purpose: ${sabotage}.`] : []),
+  ];
+  return `${lines.join('\n')}\n\n`;
 }
 
 /** Lets a person play until Ctrl-C. */
@@ -107,8 +103,14 @@ async function tour(stage: Stage, endsAt: number, signal: AbortSignal, write: (t
     write(tryThis(stage));
     await runTour(stage, endsAt, signal);
   } catch (error) {
+    if (signal.aborted) {
+      write(`demo: ${(signal.reason as Error).message} before its end; this proves nothing\n`);
+      return INTERRUPTED;
+    }
     problems.push((error as Error).message);
   }
+  // What it still says while it stops belongs before the verdict.
+  await stage.close();
   // Whatever the operator says: both pools are deleted at the end, so no machine of theirs may be left. A tour cut short
   // has not deleted them; then only those count that the operator itself believes to have released.
   const isGone = (_pool: string, id: string): boolean => problems.length === 0 || isSaidToBeReleased(stage, id);

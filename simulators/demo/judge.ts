@@ -1,4 +1,3 @@
-import type { EpochMs } from '../../src/lib/clock.ts';
 import type { CallEntry, InstanceEntry, JournalEntry } from '../cvm/journal.ts';
 
 /** What a pool may have at most, by `namespace/name`. */
@@ -96,7 +95,7 @@ function noteChange(entry: InstanceEntry, machines: Map<string, Machine>, counts
   machine.state = entry.to;
 }
 
-function checkSizes(machines: ReadonlyMap<string, Machine>, maxima: Maxima, at: EpochMs, faults: string[]): void {
+function checkSizes(machines: ReadonlyMap<string, Machine>, maxima: Maxima, at: number, faults: string[]): void {
   for (const [pool, maximum] of maxima) {
     const alive = [...machines.values()].filter(
       (machine) => machine.pool === pool && ALIVE.has(machine.state) && !machine.isNoticed,

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { JournalEntry } from '../cvm/journal.ts';
+import type { CallEntry, InstanceEntry, JournalEntry } from '../cvm/journal.ts';
 
 /** Who speaks in a line. */
 type Speaker = 'cloud' | 'operator' | 'demo';
@@ -17,7 +17,7 @@ export function createNarrator(write: (text: string) => void, now: () => number,
     hasColours ? styleText(colour, text, { validateStream: false }) : text;
   return {
     say(speaker, text, colour) {
-      const time = paint('dim', new Date(now()).toISOString().slice(11, 19));
+      const time = paint('dim', timeOfDay(now()));
       const who = paint(speaker === 'cloud' ? 'cyan' : 'dim', speaker.padEnd(8));
       write(`${time}  ${who}  ${colour ? paint(colour, text) : text}\n`);
     },
@@ -27,16 +27,46 @@ export function createNarrator(write: (text: string) => void, now: () => number,
 
 /** What the cloud's journal is worth telling; `undefined` for the many questions in between. */
 export function tellCloud(entry: JournalEntry): { readonly text: string; readonly colour?: Colour } | undefined {
-  if (entry.kind === 'call') {
-    const isChange = entry.action === 'RunInstances' || entry.action === 'TerminateInstances';
-    if (!isChange) return undefined;
-    if (entry.result !== 'ok') return { text: `${entry.action} refused: ${entry.result}`, colour: 'yellow' };
-    return { text: `${entry.action} ${entry.instanceIds.join(', ')}` };
+  if (entry.kind === 'call') return tellCall(entry);
+  switch (entry.event) {
+    case 'instance':
+      return tellChange(entry);
+    case 'notice':
+      return { text: `${entry.id} will be reclaimed at ${timeOfDay(Date.parse(entry.detail))}`, colour: 'red' };
+    case 'arrears':
+      return { text: `account ${entry.id} is in arrears`, colour: 'yellow' };
+    case 'balance':
+      return { text: `account ${entry.id} has a balance of ${entry.detail}`, colour: 'yellow' };
+    case 'stock':
+    case 'price':
+      return { text: `${entry.event} of ${entry.id}: ${entry.detail}`, colour: 'yellow' };
   }
-  if (entry.event !== 'instance')
-    return { text: `${entry.event} ${entry.id} ${entry.detail}`.trim(), colour: 'yellow' };
-  const arrow = `${entry.id} ${entry.from === 'ABSENT' ? 'new' : entry.from} -> ${entry.to === 'ABSENT' ? 'gone' : entry.to}`;
-  return entry.cause === 'reclaim' ? { text: `${arrow} (reclaimed)`, colour: 'red' } : { text: arrow };
+}
+
+function tellCall({ action, result, instanceIds }: CallEntry): ReturnType<typeof tellCloud> {
+  if (action !== 'RunInstances' && action !== 'TerminateInstances') return undefined;
+  if (result !== 'ok') return { text: `${action} refused: ${result}`, colour: 'yellow' };
+  return { text: `${action === 'RunInstances' ? 'sold' : 'asked to take back'} ${instanceIds.join(', ')}` };
+}
+
+function tellChange({ id, from, to, cause }: InstanceEntry): ReturnType<typeof tellCloud> {
+  // The purchase itself says so.
+  if (from === 'ABSENT') return undefined;
+  const text = `${id} ${from} -> ${to === 'ABSENT' ? 'gone' : to}`;
+  return cause === 'reclaim' ? { text: `${text} (reclaimed)`, colour: 'red' } : { text };
+}
+
+const timeOfDay = (at: number): string => new Date(at).toISOString().slice(11, 19);
+
+/** An offering's id as the operator writes it: zone, type, subnet, charge type. */
+const OFFERING = /([\w-]+)\/([\w.]+)\/subnet-\w+\/(?:SPOTPAID|POSTPAID_BY_HOUR)/g;
+/** The cloud's own words at the end of a message. The cloud has a line of its own. */
+const QUOTE = / \(\w+\.\w+: .*\)$/;
+
+/** A decision in a line that fits a terminal: what both pools have in common and the cloud's own words are left out. */
+export function tellDecision({ pool, reason, note }: Decision): string {
+  const short = note.replace(OFFERING, '$2 in $1').replace(QUOTE, '');
+  return `${pool.split('/')[1] ?? '-'}  ${reason}: ${short}`;
 }
 
 /** One decision (or error) of the operator, out of a line of its JSON log; `undefined` for its other lines. */

@@ -1,23 +1,37 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { cp, mkdir, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { acceleratedClock } from '../../src/lib/clock.ts';
 import { type CvmSimulator, startCvmSimulator } from '../cvm/simulator.ts';
 import type { Decision, Narrator } from './narrator.ts';
-import { readDecision, tellCloud } from './narrator.ts';
+import { readDecision, tellCloud, tellDecision } from './narrator.ts';
+import type { Sabotage } from './settings.ts';
 
 /** The port that `aiops simulate …` asks when it is not told another. */
 const USUAL_PORT = 7070;
 /** The operator stops in order within this time, or is ended. */
 const STOP_WITHIN_MS = 15_000;
 
+/**
+ * Runs the command behind it and ends with it. Tells it to stop once standard input ends: when the demo closes it, or is
+ * gone in whatever way, for an operator must not go on without anybody who could stop it.
+ */
+const LEASH = `
+exec 3<&0
+"$@" </dev/null 3<&- &
+operator=$!
+{ cat <&3; kill -TERM "$operator"; } >/dev/null 2>&1 &
+exec 3<&-
+wait "$operator"`;
+
 export interface StageOptions {
   /** The clone. */
   readonly root: string;
   /** How many seconds of the cloud pass in one real second. */
   readonly factor: number;
-  readonly sabotage: 'leak' | 'double' | undefined;
+  readonly sabotage: Sabotage | undefined;
   readonly narratorOf: (now: () => number) => Narrator;
 }
 
@@ -45,9 +59,16 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-/** Puts the manifests into `.demo/`, starts the simulator and then the operator on them. */
+/**
+ * Puts the manifests into `.demo/`, starts the simulator and then the operator on them.
+ * @throws {Error} when a demo runs in this folder already
+ */
 export async function openStage({ root, factor, sabotage, narratorOf }: StageOptions): Promise<Stage> {
   const folder = join(root, '.demo');
+  const state = join(folder, 'state.db');
+  if (await isAnswering(`${state}.sock`)) {
+    throw new Error(`a demo runs in ${root} already; stop that one first, or use another clone`);
+  }
   await rm(folder, { recursive: true, force: true });
   await mkdir(join(folder, 'manifests'), { recursive: true });
   for (const name of ['spotpool-sample.yaml', 'spotpool-first.yaml'])
@@ -61,9 +82,10 @@ export async function openStage({ root, factor, sabotage, narratorOf }: StageOpt
     const told = tellCloud(entry);
     if (told) narrator.say('cloud', told.text, told.colour);
   });
-  const env = { ...process.env, AIOPS_CLOCK: `${realStart},${realStart},${factor}`, AIOPS_SIM: simulator.url };
+  // Commands are run as a person types them, who has set nothing.
+  const bare = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('AIOPS_')));
+  const env = { ...bare, AIOPS_CLOCK: `${realStart},${realStart},${factor}` };
   const decisions: Decision[] = [];
-  const state = join(folder, 'state.db');
   const operator = startOperator({ root, folder, state, simulator, env, sabotage });
   const broken = followOperator(operator, narrator, decisions);
 
@@ -76,15 +98,24 @@ export async function openStage({ root, factor, sabotage, narratorOf }: StageOpt
     broken,
     simFlags: simulator.port === USUAL_PORT ? '' : ` --sim ${simulator.url}`,
     stateFlags: ` --state ${relative(root, state)}`,
-    run: (command) => runCommand(command, root, env, children),
+    run: (command) => runCommand(command, root, bare, children),
     async close() {
       if (isClosed) return;
       isClosed = true;
       for (const child of children) child.kill('SIGTERM');
-      await stopChild(operator);
+      await stopOperator(operator);
       await simulator.close();
     },
   };
+}
+
+/** Whether somebody listens on a Unix socket; one that was left by a process that has ended does not count. */
+function isAnswering(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath);
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
 }
 
 async function startOnUsualPort(clock: ReturnType<typeof acceleratedClock>): Promise<CvmSimulator> {
@@ -121,11 +152,10 @@ function startOperator(options: {
   ];
   // A broken operator is built from the same parts by a test; the product itself has no such switch.
   const command = sabotage ? [process.execPath, join(root, 'test/sabotage/operator.ts')] : [join(root, 'bin/aiops')];
-  const [program = '', ...first] = command;
-  return spawn(program, [...first, ...flags], {
+  return spawn('/bin/sh', ['-c', LEASH, 'leash', ...command, ...flags], {
     cwd: root,
     env: { ...env, ...(sabotage ? { SABOTAGE: sabotage } : {}) },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     // Ctrl-C in a terminal reaches the whole group: the demo alone decides when the operator stops.
     detached: true,
   });
@@ -138,11 +168,7 @@ function followOperator(operator: ChildProcess, narrator: Narrator, decisions: D
       const decision = readDecision(line);
       if (!decision) return;
       decisions.push(decision);
-      narrator.say(
-        'operator',
-        `${decision.pool.split('/')[1] ?? '-'}  ${decision.reason}: ${decision.note}`,
-        decision.isWarning ? 'yellow' : 'green',
-      );
+      narrator.say('operator', tellDecision(decision), decision.isWarning ? 'yellow' : 'green');
     });
   }
   operator.stderr?.on('data', (data: Buffer) => errors.push(data.toString()));
@@ -182,11 +208,12 @@ function runCommand(
   });
 }
 
-async function stopChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise<void>((resolve) => child.on('exit', () => resolve()));
-  child.kill('SIGTERM');
-  const giveUp = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
+async function stopOperator(leash: ChildProcess): Promise<void> {
+  if (leash.exitCode !== null || leash.signalCode !== null || leash.pid === undefined) return;
+  const group = -leash.pid;
+  const ended = new Promise<void>((resolve) => leash.on('close', () => resolve()));
+  leash.stdin?.end();
+  const giveUp = setTimeout(() => process.kill(group, 'SIGKILL'), STOP_WITHIN_MS);
   await ended;
   clearTimeout(giveUp);
 }

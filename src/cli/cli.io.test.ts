@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -242,6 +244,14 @@ describe('scale', () => {
     expect({ code, err }).toEqual({ code: 0, err: 'warning: default/a stays between 1 and 3, as its manifest says\n' });
   });
 
+  it('scales the others before it fails for what is not there', async () => {
+    expect(await run('scale', 'sp/x', 'sp/a', '--replicas', '2')).toEqual({
+      code: 1,
+      out: 'spotpool.demo.aiops.org/a scaled\n',
+      err: 'error: SpotPool default/x does not exist\n',
+    });
+  });
+
   it('fails for what is not there', async () => {
     const { code, out, err } = await run('scale', 'sp', 'x', '--replicas', '1');
     expect({ code, out, err }).toEqual({ code: 1, out: '', err: 'error: SpotPool default/x does not exist\n' });
@@ -341,6 +351,14 @@ describe('delete', () => {
 });
 
 describe('validate', () => {
+  it('reads what a shell hands over as a pipe', async () => {
+    const pipe = join(root, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const validating = run('validate', '-f', pipe);
+    await writeFile(pipe, manifest('a').replace('minimum: 1', 'minimum: many'));
+    expect((await validating).err).toContain(`error: ${pipe}:10:3: SpotPool default/a: minimum: "many" is text`);
+  });
+
   it('names files as the user did, in a folder and one by one', async () => {
     mkdirSync(join(root, 'empty'));
     writeFileSync(join(root, 'pools', 'bad.yaml'), 'kind: [');

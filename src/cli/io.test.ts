@@ -1,6 +1,7 @@
+import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { createFakeIo } from '../../test/builders/cli.ts';
-import { complaint, wantsColours } from './io.ts';
+import { complaint, createProcessIo, outliveOutput, wantsColours } from './io.ts';
 
 describe('wantsColours', () => {
   it.each([
@@ -18,6 +19,34 @@ describe('wantsColours', () => {
     },
     { name: 'not on a dumb terminal', env: { TERM: 'dumb' }, isTerminal: true, wants: false },
   ])('$name', ({ env, isTerminal, wants }) => expect(wantsColours(env, isTerminal)).toBe(wants));
+});
+
+describe('output that cannot be written', () => {
+  const startProcess = (): Parameters<typeof createProcessIo>[0] & { exits: number[] } => {
+    const exits: number[] = [];
+    const streams = { stdout: new EventEmitter(), stderr: new EventEmitter(), stdin: new EventEmitter() };
+    const exit = (code: number): void => void exits.push(code);
+    return { ...streams, exits, exit, env: {}, once: () => {} } as unknown as ReturnType<typeof startProcess>;
+  };
+  const failing = (code: string): Error => Object.assign(new Error(code), { code });
+
+  it.each([
+    ['quietly, when the reader of a pipe has seen enough', 'EPIPE', 0],
+    ['with a failure, when the disk is full', 'ENOSPC', 1],
+  ])('ends a command %s', (_name, code, exitCode) => {
+    const process = startProcess();
+    createProcessIo(process, createFakeIo().clock);
+    process.stdout.emit('error', failing(code));
+    expect(process.exits).toEqual([exitCode]);
+  });
+
+  it.each(['EPIPE', 'ENOSPC'])('never ends the operator (%s)', (code) => {
+    const process = startProcess();
+    createProcessIo(process, createFakeIo().clock);
+    outliveOutput(process);
+    for (const stream of [process.stdout, process.stderr]) stream.emit('error', failing(code));
+    expect(process.exits).toEqual([]);
+  });
 });
 
 describe('complaint', () => {

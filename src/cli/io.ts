@@ -55,6 +55,14 @@ export function createProcessIo(process: ProcessLike, clock: Clock): CliIo {
   };
 }
 
+/**
+ * For what must outlive its own output: a log on a full disk, or a reader of it that went away, costs lines and never
+ * the process. Undoes what {@link createProcessIo} does about such errors.
+ */
+export function outliveOutput({ stdout, stderr }: Pick<ProcessLike, 'stdout' | 'stderr'>): void {
+  for (const stream of [stdout, stderr]) stream.removeAllListeners('error').on('error', () => {});
+}
+
 /** Source: no-color.org; FORCE_COLOR as Node.js and most tools read it. */
 export function wantsColours(env: CliIo['env'], isTerminal: boolean): boolean {
   if ((env['NO_COLOR'] ?? '') !== '') return false;

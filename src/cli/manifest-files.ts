@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kinds } from '../api/kinds.ts';
 import { parseSpec } from '../api/parse.ts';
@@ -30,11 +30,11 @@ interface Reading {
 
 async function readOne(path: string, io: CliIo): Promise<Reading> {
   if (path === '-') return { files: [{ path: STDIN, text: await io.readStdin() }], problems: [] };
+  const entry = await stat(path).catch(() => undefined);
+  // What a shell makes of `-f <(helm template my-chart)`; a folder of the operator never holds one.
+  if (entry?.isFIFO()) return { files: [{ path, text: await readFile(path, 'utf8') }], problems: [] };
   const { files, problems } = await readManifestFiles(path);
-  const isFolder = await stat(path).then(
-    (entry) => entry.isDirectory(),
-    () => false,
-  );
+  const isFolder = entry?.isDirectory() ?? false;
   const named = (file: string): string => (isFolder && file !== '' ? join(path, file) : path);
   if (isFolder && files.length === 0 && problems.length === 0) {
     return { files, problems: [{ file: path, message: 'holds no manifest: no file ends in .yaml, .yml or .json' }] };

@@ -89,15 +89,18 @@ describe('a command that is written wrongly', () => {
 });
 
 describe('version', () => {
-  it('is for people', async () => {
+  it.each([['version'], ['--version']])('is for people, as %s', async (...args) => {
     const out = `aiops ${manifest.version} (Node.js ${process.version})\n`;
-    expect(await runCli(['version'])).toEqual({ code: 0, out, err: '' });
+    expect(await runCli(args)).toEqual({ code: 0, out, err: '' });
   });
 
-  it('is for programs', async () => {
-    const { out } = await runCli(['version', '-o', 'json']);
-    expect(JSON.parse(out)).toEqual({ version: manifest.version, node: process.version });
-  });
+  it.each([['-o', 'json'], ['-ojson'], ['-o=json'], ['--output=json']])(
+    'is for programs, with %s %s',
+    async (...args) => {
+      const { out } = await runCli(['version', ...args]);
+      expect(JSON.parse(out)).toEqual({ version: manifest.version, node: process.version });
+    },
+  );
 });
 
 describe('crds', () => {

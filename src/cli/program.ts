@@ -7,7 +7,7 @@ import { getCommand } from './get.ts';
 import { type CliIo, complaint } from './io.ts';
 import { scaleCommand } from './scale.ts';
 import { validateCommand } from './validate.ts';
-import { versionCommand } from './version.ts';
+import { versionCommand, versionText } from './version.ts';
 
 const INTRODUCTION = `Keeps pools of cheap, reclaimable GPU machines alive that serve LLMs.
 
@@ -38,7 +38,8 @@ export function createProgram(io: CliIo, extra: readonly Command[] = []): Comman
     .addHelpText('after', EXAMPLES)
     .commandsGroup('Other:')
     .helpCommand('help [COMMAND]', 'display help for a command')
-    .helpOption('-h, --help', 'display help');
+    .helpOption('-h, --help', 'display help')
+    .version(versionText(), '--version', 'print the version');
   const commands = [
     validateCommand(io),
     ...extra,
@@ -76,11 +77,16 @@ export async function runProgram(program: Command, args: readonly string[], io: 
     return 0;
   }
   try {
-    await program.parseAsync(args, { from: 'user' });
+    await program.parseAsync(args.map(withoutEqualsSign), { from: 'user' });
     return 0;
   } catch (error) {
     return exitCodeOf(error, io, program.opts()['debug'] === true);
   }
+}
+
+/** kubectl takes `-o=json` for `-ojson`; commander would take the sign for a part of the value. */
+function withoutEqualsSign(arg: string): string {
+  return arg.replace(/^(-[A-Za-z])=(?=.)/, '$1');
 }
 
 function exitCodeOf(error: unknown, io: CliIo, isDebug: boolean): number {

@@ -31,7 +31,7 @@ export function runCommand(io: CliIo, start: (settings: OperatorSettings) => Pro
     .option('--installation-id <uuid>', 'the identity that machines are tagged with, when a machine is rebuilt')
     .option(
       '--prune',
-      'delete objects whose manifest is removed; without it they are kept and shown as unmanaged',
+      'delete objects whose manifest stays away for 5 seconds; without it they are kept and shown as unmanaged',
       false,
     )
     .option('--bind-address <address>', 'where metrics and health listen', '127.0.0.1')

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { addStateOption } from './state-options.ts';
+import { addNamespaceOption, addStateOption } from './state-options.ts';
 
 describe('--state', () => {
   it.each([
@@ -28,5 +28,16 @@ describe('--state', () => {
       from: 'user',
     });
     expect(command.opts()['state']).toBe('/b');
+  });
+});
+
+describe('--namespace', () => {
+  it.each([
+    { args: [], namespace: 'default' },
+    { args: ['-n', 'team'], namespace: 'team' },
+    { args: ['--namespace', ''], namespace: 'default' },
+  ])('of $args is $namespace', ({ args, namespace }) => {
+    const command = addNamespaceOption(new Command()).parse(args, { from: 'user' });
+    expect(command.opts()['namespace']).toBe(namespace);
   });
 });

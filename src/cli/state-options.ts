@@ -21,7 +21,7 @@ function statePathOf(env: CliIo['env']): string {
   return join(base, 'aiops', 'state.db');
 }
 
-/** `-n NAMESPACE`. */
+/** `-n NAMESPACE`; an empty one, as an unset variable gives it, is the default, as for kubectl. */
 export function addNamespaceOption(command: Command): Command {
-  return command.option('-n, --namespace <namespace>', 'the namespace', 'default');
+  return command.option('-n, --namespace <namespace>', 'the namespace', (text) => text || 'default', 'default');
 }

@@ -24,7 +24,6 @@ describe('validate', () => {
   it.each([
     ['one object', good, '1 object is valid\n'],
     ['a pool and its Secret', withSecret + secret('secretId: i, secretKey: k'), '2 objects are valid\n'],
-    ['nothing', '', '0 objects are valid\n'],
   ])('accepts %s', async (_name, stdin, out) => {
     expect(await validate(stdin)).toEqual({ code: 0, out, err: '' });
   });
@@ -49,6 +48,10 @@ describe('validate', () => {
     const { code, err } = await validate(stdin);
     expect({ code, err }).toEqual({ code: 0, err: `warning: stdin:1:1: SpotPool default/a: ${warning}\n` });
     expect(err).not.toMatch(/AKIDsecret|verysecret/);
+  });
+
+  it.each(['', '# a comment\n---\n'])('does not take the empty %j for a success', async (stdin) => {
+    expect(await validate(stdin)).toEqual({ code: 1, out: '', err: 'error: there is no manifest in what was given\n' });
   });
 
   it('tells every problem at once, each with its place', async () => {

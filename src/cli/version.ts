@@ -2,6 +2,11 @@ import { Command, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import type { CliIo } from './io.ts';
 
+/** The version of aiops and of what runs it, for people. */
+export function versionText(): string {
+  return `aiops ${manifest.version} (Node.js ${process.version})`;
+}
+
 /** `aiops version`. */
 export function versionCommand(io: CliIo): Command {
   return new Command('version')
@@ -10,6 +15,6 @@ export function versionCommand(io: CliIo): Command {
     .addHelpText('after', '\nExamples:\n  aiops version\n  aiops version -o json | jq -r .version')
     .action(({ output }: { output?: 'json' }) => {
       const found = { version: manifest.version, node: process.version };
-      io.stdout(output === 'json' ? `${JSON.stringify(found)}\n` : `aiops ${found.version} (Node.js ${found.node})\n`);
+      io.stdout(output === 'json' ? `${JSON.stringify(found)}\n` : `${versionText()}\n`);
     });
 }

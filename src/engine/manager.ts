@@ -3,7 +3,7 @@ import type { Store } from '../store/store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Controller, type ControllerOptions, createController } from './controller.ts';
-import type { Endpoint, Probes } from './endpoints.ts';
+import { type Endpoint, healthPages, listen, metricsPages, type Probes } from './endpoints.ts';
 import { createEngineMetrics } from './engine-metrics.ts';
 import { createEventRecorder } from './events.ts';
 
@@ -100,16 +100,13 @@ export function createManager(options: ManagerOptions): Manager {
 
   const serve = async (): Promise<void> => {
     const { host = '127.0.0.1', healthPort, metricsPort } = options;
-    if (healthPort === false && metricsPort === false) return;
-    // Loaded only by those who serve: it costs a tenth of the time to the first reconcile.
-    const { createHealthApp, createMetricsApp, listen } = await import('./endpoints.ts');
     if (healthPort !== false) {
-      const health = await listen(createHealthApp(probes), { host, port: healthPort, flag: '--health-port' });
+      const health = await listen(healthPages(probes), { host, port: healthPort, flag: '--health-port' });
       endpoints.push(health);
       ports = { ...ports, health: health.port };
     }
     if (metricsPort !== false) {
-      const scraped = await listen(createMetricsApp(metrics), { host, port: metricsPort, flag: '--metrics-port' });
+      const scraped = await listen(metricsPages(metrics), { host, port: metricsPort, flag: '--metrics-port' });
       endpoints.push(scraped);
       ports = { ...ports, metrics: scraped.port };
     }

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../api/meta.ts';
 import type { SpotPool } from '../api/spotpool.ts';
 import type { CloudCredentials, CloudProvider } from '../cloud/cloud.ts';
-import type { Clock } from '../lib/clock.ts';
+import type { Clock, EpochMs } from '../lib/clock.ts';
 import type { ObjectEvent, Store } from '../store/store.ts';
 import type { OfferingMemory } from './offerings.ts';
 import type { PriceBook } from './prices.ts';
@@ -33,6 +33,8 @@ export interface SpotPoolEdges {
   readonly unsentTokens: Set<string>;
   /** False once the right to act is lost; asked right before each call that costs money or takes something away. */
   readonly mayAct: () => boolean;
+  /** When a store that had lost its state was begun anew: pools that were there by then may have had a life before. */
+  readonly stateLostAt?: EpochMs;
   /** Notes an event on a pool, within the limits against floods. */
   readonly recordEvent: (object: KubeObject, event: ObjectEvent) => void;
 }

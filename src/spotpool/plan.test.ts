@@ -301,6 +301,12 @@ describe('replacing', () => {
       plan: ['hold LastAnswering', 'intend 1 of ap-singapore-2'],
     },
     {
+      name: 'surge is not for machines that are released at once',
+      desired: { low: 1, high: 1, maximum: 1, surge: 1 },
+      seen: { machines: [broken('a')] },
+      plan: ['release a NotAnswering'],
+    },
+    {
       name: 'and no second one',
       desired: { low: 1, high: 1, maximum: 1, surge: 1 },
       seen: { machines: [isolated('a'), pending('b')] },

@@ -28,11 +28,18 @@ export function createPriceBook(clock: Clock, limit = 1000): PriceBook {
       const key = `${account} ${fingerprint({ offering, image: spec.imageId, disk: order.systemDisk, net: order.publicBandwidthMbps })}`;
       const known = kept.get(key);
       if (known && clock.monotonic() - known.at < PRICE_KEPT_MS) return known.price;
-      const price = ask(cloud, order, signal).then((answer) => {
-        // An outage is not worth remembering: the next look asks again.
-        if (!answer.isKnown && isPassing(answer.error)) kept.delete(key);
-        return answer;
-      });
+      const forget = (): boolean => kept.delete(key);
+      const price = ask(cloud, order, signal).then(
+        (answer) => {
+          // An outage is not worth remembering: the next look asks again.
+          if (!answer.isKnown && isPassing(answer.error)) forget();
+          return answer;
+        },
+        (error: unknown) => {
+          forget();
+          throw error;
+        },
+      );
       kept.delete(key);
       kept.set(key, { at: clock.monotonic(), price });
       const oldest = kept.size > limit ? kept.keys().next().value : undefined;

@@ -105,6 +105,13 @@ describe('a life', () => {
     expect(launches()).toBe(2);
   });
 
+  it('several that fail together speak against it once', async () => {
+    world.weather.failLaunches(true);
+    world.apply();
+    await world.live(30 * SECOND);
+    expect((await world.pool())?.status?.offerings).toMatchObject([{ reason: 'LaunchFailed', backoffSeconds: 180 }]);
+  });
+
   it('a machine that never runs is replaced after five minutes', async () => {
     world.weather.setBootTime(HOUR);
     world.apply({ minimum: 1, maximum: 1 });
@@ -381,6 +388,34 @@ describe('a crash', () => {
     expect((await world.pool())?.status?.intents).toBeUndefined();
   });
 
+  it('the status of another process is not written over', async () => {
+    world.apply();
+    await world.look();
+    const pool = await world.pool();
+    if (!pool?.status) throw new Error('no status');
+    const theirs = { ...pool.status, size: 7 };
+    world.crashAt(({ method, side }) => {
+      if (method === 'launch' && side === 'after') void world.store.writeStatus(pool, theirs);
+      return false;
+    });
+    await expect(world.look()).rejects.toMatchObject({ reason: 'Conflict' });
+    expect((await world.pool())?.status).toEqual(theirs);
+  });
+
+  it('of the run alone, in the middle of a purchase: the same process looks before it buys again', async () => {
+    world.apply();
+    await world.look();
+    world.weather.honourTokens(false);
+    world.crashAt(({ method, side }) => {
+      if (method === 'launch' && side === 'after') throw new DOMException('took too long', 'TimeoutError');
+      return false;
+    });
+    await expect(world.look()).rejects.toThrow('took too long');
+    await world.live(2 * MINUTE);
+    expect(launches()).toBe(1);
+    expect(world.alive()).toHaveLength(2);
+  });
+
   it('no write: nothing is bought', async () => {
     world.apply();
     await world.look();
@@ -433,17 +468,39 @@ describe('a record that is lost', () => {
     expect(await world.condition('Ready')).toBe('True EnoughMachines');
   });
 
-  it('together with the whole state: machines are found by their tags, or waited for by their names', async () => {
-    world.weather.delayTags(2 * MINUTE);
-    await settled();
-    const pool = await world.pool();
-    const orphans = world.alive();
-    if (!pool) throw new Error('no pool');
+  /** The pool as a store shows it that knows nothing of its past. */
+  async function loseState(): Promise<void> {
     await wipe();
-    await world.store.removeFinalizer((await world.pool()) ?? pool, 'demo.aiops.org/cleanup');
+    const pool = await world.pool();
+    if (pool) await world.store.removeFinalizer(pool, 'demo.aiops.org/cleanup');
+    world.process.stateLostAt = world.clock.now();
     world.restart();
+  }
+
+  it.each([
+    { name: 'known by their tags', listing: 0, tags: 0 },
+    { name: 'waited for by their names', listing: 0, tags: 2 * MINUTE },
+    { name: 'waited for until they are listed', listing: 20 * SECOND, tags: MINUTE },
+  ])('together with the whole state: machines are $name', async ({ listing, tags }) => {
+    world.weather.delayListing(listing);
+    world.weather.delayTags(tags);
+    world.apply();
+    await world.look();
+    await world.look();
+    const before = ids();
+    await loseState();
     await world.live(5 * MINUTE);
-    expect(world.alive()).toEqual(orphans.map((each) => expect.objectContaining({ id: each.id })));
+    expect(ids()).toEqual(before);
+    expect(launches()).toBe(1);
+    expect(await world.condition('Ready')).toBe('True EnoughMachines');
+  });
+
+  it('concerns only pools that were there when the state was begun anew', async () => {
+    world.process.stateLostAt = world.clock.now();
+    world.restart();
+    await world.clock.advance(SECOND);
+    world.apply();
+    await world.live(SECOND);
     expect(launches()).toBe(1);
   });
 

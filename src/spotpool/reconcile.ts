@@ -43,7 +43,7 @@ export async function reconcileSpotPool(
   if (!read) return undefined;
   if (read.metadata.deletionTimestamp !== undefined && !read.metadata.finalizers.includes(FINALIZER)) return undefined;
   if (mayLeaveMachines(read)) return letGo(read, edges);
-  const isStatusLost = read.metadata.finalizers.includes(FINALIZER) && read.status?.instances === undefined;
+  const isStatusLost = read.status?.instances === undefined && hasLivedBefore(read, edges);
   const pool = read.metadata.deletionTimestamp === undefined ? await edges.store.addFinalizer(read, FINALIZER) : read;
   const elsewhere = leftBehind(pool);
   if (elsewhere) return tellFailure(pool, isStatusLost, elsewhere, edges);
@@ -63,6 +63,11 @@ export async function reconcileSpotPool(
     return undefined;
   }
   return { checkAgainInMs: nextCheck(desired, told, done, edges) };
+}
+
+/** Whether the pool may have machines although nothing is recorded: its status was wiped, or the store has lost everything. */
+function hasLivedBefore({ metadata }: SpotPool, { stateLostAt = 0 }: SpotPoolEdges): boolean {
+  return metadata.finalizers.includes(FINALIZER) || Date.parse(metadata.creationTimestamp) <= stateLostAt;
 }
 
 /** A deletion that leaves the machines running: by policy, or by the annotation that an administrator sets. */

@@ -85,7 +85,7 @@ export function startLife(clock: Clock, diesAt: (moment: Moment) => boolean, onD
     },
     die,
     bury() {
-      die();
+      if (phase === 'alive') for (const timer of timers) timer.cancel();
       phase = 'buried';
       for (const reject of held) reject(new Error('this life is over'));
       for (const { run } of [...timers]) setImmediate(run);

@@ -3,18 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFailed, onTestFinished } from 'vitest';
 import { stringify } from 'yaml';
+import { createRandom, uuid } from '../../simulators/cvm/random.ts';
+import { type CvmSimulator, type CvmSimulatorOptions, startCvmSimulator } from '../../simulators/cvm/simulator.ts';
 import { kinds } from '../../src/api/kinds.ts';
-import type { Condition, KubeObject } from '../../src/api/meta.ts';
+import { type Condition, type KubeObject, toTime } from '../../src/api/meta.ts';
 import type { SpotPool } from '../../src/api/spotpool.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { callControl } from '../../src/store/local/control-client.ts';
 import type { ControlRequest } from '../../src/store/local/control-protocol.ts';
 import { type LocalView, openLocalView } from '../../src/store/local/local-view.ts';
 import { problemText } from '../../src/store/local/problem.ts';
+import { openStateFile } from '../../src/store/local/state-file.ts';
 import type { RecordedEvent } from '../../src/store/store.ts';
 import { createClouds, type OperatorEdges, type OperatorSettings, runOperator } from '../../src/wiring.ts';
-import { createRandom, uuid } from '../../simulators/cvm/random.ts';
-import { type CvmSimulator, type CvmSimulatorOptions, startCvmSimulator } from '../../simulators/cvm/simulator.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { watchIo } from './io-watch.ts';
 import { type Life, type Moment, startLife } from './life.ts';
@@ -27,7 +28,7 @@ export interface OperatorOptions {
   readonly simulator?: Omit<CvmSimulatorOptions, 'clock' | 'seed'>;
   readonly env?: Readonly<Record<string, string>>;
   readonly settings?: Partial<OperatorSettings>;
-  readonly edges?: Pick<Partial<OperatorEdges>, 'decorateClouds' | 'maxStateBytes'>;
+  readonly edges?: Pick<Partial<OperatorEdges>, 'decorateClouds' | 'storeLimits'>;
   /** Manifests by file name, as `write` takes them. */
   readonly manifests?: Readonly<Record<string, Manifest>>;
 }
@@ -57,7 +58,10 @@ export interface OperatorUnderTest {
   stop(): Promise<void>;
   /** Ends it at once, as `kill -9` does; nothing that it has not yet done will happen. */
   abandon(): Promise<void>;
-  /** Has it end so at the first moment for which `isThen` holds. It is up to the test to start the next one. */
+  /**
+   * Has the life that runs, or is started next, end so at the first moment for which `isThen` holds. It is up to the test to
+   * start another one.
+   */
   abandonWhen(isThen: (moment: Moment) => boolean): void;
   readonly isRunning: boolean;
   /** Lets time pass. @throws when the operator ends by itself meanwhile */
@@ -68,6 +72,7 @@ export interface OperatorUnderTest {
   /** As `aiops get` sees it, from the state file. */
   pool(name: string): SpotPool | undefined;
   condition(name: string, type: string): Condition | undefined;
+  /** As written down: at most five seconds behind. */
   events(name: string): readonly RecordedEvent[];
   /** What is wrong with the manifests, as text. */
   problems(): readonly string[];
@@ -79,6 +84,7 @@ export interface OperatorUnderTest {
 
 const SPOT_POOL = { apiVersion: 'demo.aiops.org/v1', kind: 'SpotPool' } as const;
 const STEP_MS = 1000;
+const POLL_MS = 5000;
 
 /** Starts a cloud and an operator; both end with the test. */
 export async function startOperator(options: OperatorOptions = {}): Promise<OperatorUnderTest> {
@@ -86,13 +92,10 @@ export async function startOperator(options: OperatorOptions = {}): Promise<Oper
   const root = mkdtempSync(join(tmpdir(), 'aiops-op-'));
   const manifestsDir = join(root, 'manifests');
   mkdirSync(manifestsDir);
-  // Who we are is drawn too: names and tags of machines follow from it.
-  writeFileSync(join(manifestsDir, '.aiops-installation'), uuid(createRandom(seed)));
   await loadSdk();
-  const io = watchIo();
   let simulator: CvmSimulator | undefined;
-  const busy = (): number => io.busy() + (simulator ? simulator.inFlight - simulator.hanging : 0);
-  const clock = createFakeClock({ busy });
+  const io = watchIo(() => simulator?.hanging ?? 0);
+  const clock = createFakeClock({ busy: () => io.busy() + (simulator?.inFlight ?? 0) });
   simulator = await startCvmSimulator({ ...options.simulator, clock, seed });
   const run = createRun({ options, root, clock, simulator, seed });
   onTestFinished(async () => {
@@ -101,10 +104,17 @@ export async function startOperator(options: OperatorOptions = {}): Promise<Oper
     io.stop();
     rmSync(root, { recursive: true, force: true });
   });
-  onTestFailed(() => console.error(report(run.operator)));
+  onTestFailed(() => void process.stderr.write(`${report(run.operator)}\n`));
   for (const [file, manifest] of Object.entries(options.manifests ?? {})) run.operator.write(file, manifest);
   await run.operator.start();
   return run.operator;
+}
+
+/** A state without objects, of an installation that is drawn: names and tags of machines follow from who we are. */
+function introduce(statePath: string, installationId: string): void {
+  const state = openStateFile(statePath, { maxBytes: 1024 ** 2 });
+  state.claim(installationId, { pid: process.pid, host: 'a test', since: toTime(0) });
+  state.close();
 }
 
 /** The operator loads the vendor's SDK at its first call: that takes real time which nobody counts, so it is done before. */
@@ -150,10 +160,10 @@ function createRun(edges: {
   };
   /** What is on the disk when a process is killed: what SQLite has written, not what it would have. */
   const rescueState = (): void => {
+    isThen = () => false;
     const from = statePath;
     statePath = prepare(lives.length);
-    for (const suffix of ['', '-wal'])
-      if (existsSync(from + suffix)) copyFileSync(from + suffix, statePath + suffix);
+    for (const suffix of ['', '-wal']) if (existsSync(from + suffix)) copyFileSync(from + suffix, statePath + suffix);
   };
   const view = <T>(read: (state: LocalView) => T): T => {
     const state = openLocalView({ statePath, kinds });
@@ -163,7 +173,8 @@ function createRun(edges: {
       state.close();
     }
   };
-  const ports = (): LogLine | undefined => logged.findLast(({ msg, health }) => msg === 'started' && health !== undefined);
+  const ports = (): LogLine | undefined =>
+    logged.findLast(({ msg, health }) => msg === 'started' && health !== undefined);
   const failIfOver = (): void => {
     if (current?.outcome instanceof Error) throw current.outcome;
     const code = current?.life.exitCode;
@@ -193,7 +204,7 @@ function createRun(edges: {
     async start(more = {}) {
       const options = { ...edges.options, ...more };
       if (statePath === '') statePath = prepare(0);
-      isThen = () => false;
+      if (lives.length === 0) introduce(statePath, uuid(createRandom(seed)));
       const life = startLife(clock, (moment) => isThen(moment), rescueState);
       const before = logged.length;
       const settings = { ...settingsFor(manifestsDir, statePath, simulator), ...options.settings };
@@ -202,6 +213,8 @@ function createRun(edges: {
         outcome: undefined,
         ended: runOperator(settings, {
           ...options.edges,
+          // Reading the folder is what a life costs most.
+          storeLimits: { pollMs: POLL_MS, ...options.edges?.storeLimits },
           process: life.process,
           env: options.env ?? {},
           clock: life.clock,
@@ -219,8 +232,12 @@ function createRun(edges: {
             return life.decorateClouds(decorated);
           },
         }).then(
-          () => void (running.outcome = 'stopped'),
-          (error: Error) => void (running.outcome = error),
+          () => {
+            running.outcome = 'stopped';
+          },
+          (error: Error) => {
+            running.outcome = error;
+          },
         ),
       };
       lives.push(running);
@@ -281,7 +298,7 @@ function createRun(edges: {
   return {
     operator,
     async end() {
-      for (const { life } of lives) life.bury();
+      for (const { life, outcome } of lives) if (outcome === undefined) life.bury();
       await Promise.all(lives.map(({ ended }) => ended));
     },
   };

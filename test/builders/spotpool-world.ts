@@ -2,6 +2,7 @@ import type { SpotPool } from '../../src/api/spotpool.ts';
 import type { Cloud, CloudCredentials, CloudProvider } from '../../src/cloud/cloud.ts';
 import type { MemoryCloud } from '../../src/cloud/memory.ts';
 import { createMemoryCloud } from '../../src/cloud/memory.ts';
+import type { EpochMs } from '../../src/lib/clock.ts';
 import type { SpotPoolEdges } from '../../src/spotpool/edges.ts';
 import { createOfferingMemory } from '../../src/spotpool/offerings.ts';
 import { createPriceBook } from '../../src/spotpool/prices.ts';
@@ -30,7 +31,7 @@ export interface SpotPoolWorld extends Omit<MemoryCloud, 'provider'> {
   /** Addresses that do not answer. */
   readonly mute: Set<string>;
   /** Whether the process may act; and where its keys come from. */
-  readonly process: { mayAct: boolean; credentials: CloudCredentials };
+  readonly process: { mayAct: boolean; credentials: CloudCredentials; stateLostAt?: EpochMs };
   /** Creates or changes the pool, by what users write. */
   apply(changes?: Record<string, unknown>, annotations?: Record<string, string>): void;
   pool(): Promise<SpotPool | undefined>;
@@ -72,7 +73,7 @@ export function createSpotPoolWorld(): SpotPoolWorld {
   const random = createChance();
   const { provider: _provider, ...weather } = createMemoryCloud({ clock, random });
   const mute = new Set<string>();
-  const process = { mayAct: true, credentials: anyKeys };
+  const process: SpotPoolWorld['process'] = { mayAct: true, credentials: anyKeys };
   const counts = { looks: 0, statusWrites: 0 };
   const told: string[] = [];
   let decide: (point: CallPoint) => boolean = () => false;
@@ -130,6 +131,7 @@ export function createSpotPoolWorld(): SpotPoolWorld {
       prices: createPriceBook(clock),
       unsentTokens: new Set(),
       mayAct: () => process.mayAct,
+      ...(process.stateLostAt === undefined ? {} : { stateLostAt: process.stateLostAt }),
       recordEvent: (object, event) => {
         told.push(event.reason);
         store.recordEvent(object, event);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { judge } from '../../simulators/demo/judge.ts';
 import { processes, until } from './process.ts';
-import { openWorld, SECRET_KEY, type World } from './world.ts';
+import { openWorld, SECRET_ID, SECRET_KEY, type World } from './world.ts';
 
 let world: World;
 beforeEach(async () => {
@@ -170,7 +170,7 @@ describe('what an operator writes', () => {
     await operator.started();
     await settled('web', 1);
     // Errors are where keys slip through: the cloud refuses the key, and a manifest that holds it is broken.
-    world.simulator.rotateKey('AKIDe2e0000000000000000000000000000', 'another');
+    world.simulator.rotateKey(SECRET_ID, 'another');
     world.writePool('web', { minimum: 2, maximum: 2 });
     writeFileSync(
       join(world.folder, 'manifests/broken.yaml'),
@@ -242,38 +242,47 @@ describe('the end of an operator', () => {
 describe('an operator that is killed again and again', () => {
   const LIVES = 20;
 
-  it('ends with exactly the wanted machines, none bought twice, none leaked', async () => {
-    const { simulator } = world;
-    const maxima = new Map([['default/web', 3]]);
-    world.writePool('web', { minimum: 3, maximum: 3 });
-    const moments: string[] = [];
-    for (let life = 0; life < LIVES; life += 1) {
-      // Each life has something to buy.
-      const [victim] = world.alive();
-      if (victim !== undefined) simulator.reclaim(victim, { noticeMs: 0 });
-      const operator = world.operate();
-      const delayMs = Math.round(Math.random() * 60);
-      const moment = ['decision', 'purchase', 'start'][life % 3] ?? 'start';
-      moments.push(`${moment} +${delayMs} ms`);
-      if (moment === 'decision') await operator.sees(/"msg":"PurchasePlanned"/);
-      else if (moment === 'purchase') await purchase();
-      else await operator.started();
-      await new Promise((resolve) => setTimeout(resolve, delayMs));
-      expect(await operator.stop('SIGKILL')).toMatchObject({ signal: 'SIGKILL' });
-    }
-    const last = world.operate();
-    await settled('web', 3);
-    const shown = (await world.poolStatus('web'))?.instances?.map(({ instanceId }) => instanceId).toSorted();
-    expect({ moments, shown }).toEqual({ moments, shown: world.alive() });
-    const verdict = judge(simulator.journal.entries, maxima, () => false);
-    expect({ moments, faults: verdict.faults }).toEqual({ moments, faults: [] });
-    expect({ moments, left: verdict.bought - verdict.reclaimed - verdict.released }).toEqual({ moments, left: 3 });
+  it.each(['honoured', 'ignored'] as const)(
+    'ends with exactly the wanted machines, none bought twice, none leaked; client token: %s',
+    async (clientToken) => {
+      await world.close();
+      world = await openWorld({ clientToken });
+      const { simulator } = world;
+      const maxima = new Map([['default/web', 3]]);
+      world.writePool('web', { minimum: 3, maximum: 3 });
+      const moments: string[] = [];
+      for (let life = 0; life < LIVES; life += 1) {
+        // Each life has something to buy.
+        const [victim] = world.alive();
+        if (victim !== undefined) simulator.reclaim(victim, { noticeMs: 0 });
+        const operator = world.operate();
+        const delayMs = Math.round(Math.random() * 60);
+        const moment = ['decision', 'purchase', 'start'][life % 3] ?? 'start';
+        moments.push(`${moment} +${delayMs} ms`);
+        if (moment === 'decision') await operator.sees(/"msg":"PurchasePlanned"/);
+        else if (moment === 'purchase') await purchase();
+        else await operator.started();
+        await new Promise((resolve) => setTimeout(resolve, delayMs));
+        expect(await operator.stop('SIGKILL')).toMatchObject({ signal: 'SIGKILL' });
+      }
+      const last = world.operate();
+      await settled('web', 3);
+      const shown = (await world.poolStatus('web'))?.instances?.map(({ instanceId }) => instanceId).toSorted();
+      expect({ moments, shown }).toEqual({ moments, shown: world.alive() });
+      const verdict = judge(simulator.journal.entries, maxima, () => false);
+      expect({ moments, faults: verdict.faults }).toEqual({ moments, faults: [] });
+      expect({ moments, left: verdict.bought - verdict.reclaimed - verdict.released }).toEqual({ moments, left: 3 });
 
-    expect(await world.aiops('delete', 'sp', 'web')).toMatchObject({ code: 0 });
-    const atTheEnd = judge(simulator.journal.entries, maxima, () => true);
-    expect({ moments, leaked: atTheEnd.leaked, faults: atTheEnd.faults }).toEqual({ moments, leaked: [], faults: [] });
-    expect(await last.stop()).toMatchObject({ code: 0 });
-  });
+      expect(await world.aiops('delete', 'sp', 'web')).toMatchObject({ code: 0 });
+      const atTheEnd = judge(simulator.journal.entries, maxima, () => true);
+      expect({ moments, leaked: atTheEnd.leaked, faults: atTheEnd.faults }).toEqual({
+        moments,
+        leaked: [],
+        faults: [],
+      });
+      expect(await last.stop()).toMatchObject({ code: 0 });
+    },
+  );
 
   /** Resolves as soon as the cloud has sold something, before its answer is sent. */
   function purchase(): Promise<void> {

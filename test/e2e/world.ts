@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Assumptions } from '../../simulators/cvm/assumptions.ts';
 import { type CvmSimulator, startCvmSimulator } from '../../simulators/cvm/simulator.ts';
 import { acceleratedClock } from '../../src/lib/clock.ts';
 import { AIOPS, cleanEnv, type Ended, ROOT, type Running, run, start } from './process.ts';
@@ -48,7 +49,8 @@ interface PoolStatus {
   readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
 }
 
-export async function openWorld(): Promise<World> {
+/** @param assumptions how the simulated cloud departs from the documented reading */
+export async function openWorld(assumptions: Partial<Assumptions> = {}): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'aiops-e2e-'));
   const manifests = join(folder, 'manifests');
   const state = join(folder, 'state.db');
@@ -58,7 +60,9 @@ export async function openWorld(): Promise<World> {
     clock: acceleratedClock({ realStart, start: realStart, factor: FACTOR }),
     accounts: [{ keys: [{ secretId: SECRET_ID, secretKey: SECRET_KEY }], balance: 10_000, spotQuotaCores: 10_000 }],
     rateFactor: FACTOR,
+    assumptions,
   });
+  simulator.setStock('ap-singapore-2', 'GN7.2XLARGE32', 'SPOTPAID', 1000);
   const env = cleanEnv({ AIOPS_CLOCK: `${realStart},${realStart},${FACTOR}`, AIOPS_SIM: simulator.url });
   const running = new Set<Operator>();
   const startAiops = (...args: string[]): Running => start([AIOPS, ...args, '--state', state], { env, cwd: folder });

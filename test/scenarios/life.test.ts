@@ -200,11 +200,15 @@ describe('keys in a Secret', () => {
     });
     await op.until('the pool is ready', () => isReady(op, 'pool'));
     op.simulator.rotateKey('AKIDexampleexample', 'second-secret-value');
-    await op.until('the old key is refused', () => op.condition('pool', 'CredentialsValid')?.status === 'False', MINUTE);
+    await op.until(
+      'the old key is refused',
+      () => op.condition('pool', 'CredentialsValid')?.status === 'False',
+      MINUTE,
+    );
     expect(op.condition('pool', 'CredentialsValid')?.message).toContain('Secret default/tencent');
     op.write('pool.yaml', manifests('second-secret-value'));
-    await op.until('the new one is used', () => op.condition('pool', 'CredentialsValid')?.status === 'True', 5000);
-    await op.until('the pool is ready', () => isReady(op, 'pool'), 5000);
+    await op.until('the new one is used', () => op.condition('pool', 'CredentialsValid')?.status === 'True', 15_000);
+    await op.until('the pool is ready', () => isReady(op, 'pool'), 15_000);
     expect(everBought(op.simulator)).toHaveLength(1);
     expect(op.rawLog.join('')).not.toMatch(/(first|second)-secret-value/);
   });

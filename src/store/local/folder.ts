@@ -77,7 +77,10 @@ async function readAll(root: string, names: readonly string[]): Promise<FolderRe
 }
 
 async function readText(path: string): Promise<string> {
-  const { size } = await stat(path);
+  const entry = await stat(path);
+  // Reading a pipe waits for a writer that may never come, and a device has no end.
+  if (!entry.isFile()) throw new RangeError('is not a file');
+  const { size } = entry;
   if (size > MAX_FILE_BYTES) throw new RangeError(`has ${size} bytes; at most ${MAX_FILE_BYTES} are read`);
   const bytes = await readFile(path);
   try {

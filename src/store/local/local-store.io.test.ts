@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
   existsSync,
@@ -7,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -150,11 +152,15 @@ describe('the folder', () => {
   it('refuses files that are too large or no text', async () => {
     local.write('big.yaml', '#'.repeat(1024 * 1024 + 1));
     writeFileSync(join(local.manifestsDir, 'bin.yaml'), Buffer.from([0xff, 0xfe, 0x00]));
+    execFileSync('mkfifo', [join(local.manifestsDir, 'pipe.yaml')]);
+    symlinkSync('/dev/zero', join(local.manifestsDir, 'zero.yaml'));
     await write('a.yaml', [size('a', { size: 1 })]);
     expect(await names()).toEqual(['a']);
     expect(problems()).toEqual([
       'big.yaml: has 1048577 bytes; at most 1048576 are read',
       'bin.yaml: is not text in UTF-8',
+      'pipe.yaml: is not a file',
+      'zero.yaml: is not a file',
     ]);
   });
 });
@@ -180,11 +186,31 @@ describe('an object without manifest', () => {
     await local.store.addFinalizer(await get('a'), FINALIZER);
     rmSync(join(local.manifestsDir, 'a.yaml'));
     await local.store.refresh();
+    await local.clock.advance(5000);
+    await local.store.refresh();
     expect((await get('a')).metadata.deletionTimestamp).toBeDefined();
     await local.store.removeFinalizer(await get('a'), FINALIZER);
     expect(await names()).toEqual([]);
     await write('a.yaml', [size('a', { size: 1 })]);
     expect(await names()).toEqual(['a']);
+  });
+});
+
+describe('--prune', () => {
+  it.each([
+    ['an editor empties the file for a moment', 'a.yaml'],
+    ['the document moves to another file', 'b.yaml'],
+  ])('deletes nothing when %s', async (_name, file) => {
+    await local.restart({ prune: true });
+    await write('a.yaml', [size('a', { size: 1 })]);
+    await write('a.yaml', '');
+    await local.clock.advance(4000);
+    await local.store.refresh();
+    await write(file, [size('a', { size: 1 })]);
+    await local.clock.advance(4000);
+    await local.store.refresh();
+    expect((await get('a')).metadata.deletionTimestamp).toBeUndefined();
+    expect(local.store.managed(await get('a'))).toBe(true);
   });
 });
 

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
 import type { KindDefinition } from '../../api/kind.ts';
 import { type KubeObject, type ObjectKey, toTime } from '../../api/meta.ts';
-import type { Clock } from '../../lib/clock.ts';
+import type { Clock, EpochMs } from '../../lib/clock.ts';
 import { createEventLog } from '../event-log.ts';
 import { createObjectTable } from '../object-table.ts';
 import { type KindRef, type Store, StoreError } from '../store.ts';
@@ -55,6 +55,8 @@ export interface LocalStore extends Store {
    * @throws {StoreError} `NotFound`, `Invalid`, `Unavailable`
    */
   scale(kind: KindRef, key: ObjectKey, replicas: number): Promise<void>;
+  /** When this state was begun anew for an installation that is older than it; what it recorded before is lost. */
+  readonly stateLostAt: EpochMs | undefined;
   /** Whether a manifest describes the object. */
   managed(object: KubeObject): boolean;
   /** What is wrong with the manifests right now. */
@@ -95,7 +97,7 @@ async function openWith(
 ): Promise<LocalStore> {
   const { clock, manifestsDir, log } = options;
   const reading = await readManifestFiles(manifestsDir);
-  const installationId = identityOf(options, state.installationId, reading);
+  const { installationId, isOlder } = identityOf(options, state.installationId, reading);
   state.claim(installationId, {
     pid: process.pid,
     host: hostname(),
@@ -128,7 +130,10 @@ async function openWith(
     events,
   });
   watch.take(reading);
+  residents.opened();
   watch.start();
+  // Later than all that the folder has just brought back.
+  const stateLostAt = isOlder ? clock.now() : undefined;
 
   return {
     ...table,
@@ -138,6 +143,7 @@ async function openWith(
     async scale(kind, key, replicas) {
       residents.scale(kind, key, replicas);
     },
+    stateLostAt,
     managed: (object) => object.metadata.annotations[UNMANAGED] === undefined,
     problems: watch.problems,
     refresh: watch.refresh,
@@ -149,7 +155,12 @@ async function openWith(
   };
 }
 
-function identityOf(options: LocalStoreOptions, inState: string | undefined, reading: FolderReading): string {
+/** Who we are, and whether we have been that for longer than this state exists. */
+function identityOf(
+  options: LocalStoreOptions,
+  inState: string | undefined,
+  reading: FolderReading,
+): { readonly installationId: string; readonly isOlder: boolean } {
   const { manifestsDir, statePath, installationId } = options;
   if (inState === undefined && !reading.isThere) {
     const message = `The folder of manifests ${manifestsDir} cannot be read; create it, or name another with --manifests.`;
@@ -166,13 +177,15 @@ function identityOf(options: LocalStoreOptions, inState: string | undefined, rea
       });
     }
   }
-  return resolveIdentity({
+  const resolved = resolveIdentity({
     manifestsDir,
     statePath,
     ...(installationId === undefined ? {} : { option: installationId }),
     ...(folder === undefined ? {} : { folder }),
     ...(inState === undefined ? {} : { state: inState }),
   });
+  const isOlder = inState === undefined && (folder !== undefined || installationId !== undefined);
+  return { installationId: resolved, isOlder };
 }
 
 function lockedMessage(statePath: string): string {

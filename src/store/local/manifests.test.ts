@@ -35,12 +35,22 @@ describe('readManifests', () => {
   it('accepts what kubectl get -o yaml prints', () => {
     const printed = {
       ...sizeRef,
-      metadata: { name: 'a', uid: 'x', generation: 3, managedFields: [], finalizers: ['x/y'], creationTimestamp: null },
+      metadata: {
+        name: 'a',
+        uid: 'x',
+        generation: 3,
+        managedFields: [],
+        finalizers: ['x/y'],
+        creationTimestamp: null,
+        // It repeats the spec, keys included, and would carry them into the state file.
+        annotations: { 'kubectl.kubernetes.io/last-applied-configuration': '{"spec":{"secretKey":"s3cret"}}' },
+      },
       spec: { size: 1 },
       status: { size: 1 },
     };
     const { documents, problems } = read(stringify(printed));
     expect(problems).toEqual([]);
+    expect(documents[0]?.metadata.annotations).toEqual({});
     expect(documents[0]?.hash).toBe(read(stringify(size('a', { size: 1 }))).documents[0]?.hash);
   });
 
@@ -67,6 +77,7 @@ describe('readManifests', () => {
       `${head}metadata:\n  name: A_b\nspec: {size: 1}\n`,
       /^m\.yaml:4:3: metadata\.name: is "A_b"; allowed are lower-case/,
     ],
+    ['a name that is too long', `${head}metadata: {name: ${'a'.repeat(254)}}\nspec: {size: 1}\n`, /at most 253$/],
     ['a number as name', `${head}metadata: {name: 7}\nspec: {size: 1}\n`, /metadata\.name: is 7; allowed/],
     [
       'a bad namespace',
@@ -168,6 +179,35 @@ describe('readManifests', () => {
           .join(', ')}]`,
     );
     expect(problems(levels.join('\n'))).toEqual(['m.yaml:1:1: uses anchors more than 100 times or in a circle']);
+  });
+
+  it.each([
+    ['one fault once', `${head}spec: ${'['.repeat(20_000)}`, 2],
+    ['the first ten of many', `${head}${'\tx: 1\n'.repeat(500)}`, 10],
+  ])('tells %s when a document does not parse', (_name, text, count) => {
+    const found = problems(text);
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.length).toBeLessThanOrEqual(count);
+    expect(new Set(found).size).toBe(found.length);
+  });
+
+  it.each([
+    ['holds itself', `${head}metadata: &m {name: a, labels: *m}\nspec: {size: 1}\n`, /anchors .* in a circle$/],
+    ['holds itself in its spec', `${head}metadata: {name: a}\nspec: &s {size: *s}\n`, /anchors .* in a circle$/],
+    ['is nested for ever', `${head}metadata: {name: a}\nspec: ${'['.repeat(20_000)}`, /call stack|too deeply/],
+  ])('keeps the other files when one %s', (_name, text, problem) => {
+    const { documents, problems } = read(text, [{ path: 'b.yaml', text: stringify(size('b', { size: 1 })) }]);
+    expect(documents.map(({ file }) => file)).toEqual(['b.yaml']);
+    expect(problems[0]).toMatchObject({ file: 'm.yaml', message: expect.stringMatching(problem) });
+  });
+
+  it.each([
+    ['a name', `name: ${'a'.repeat(253)}`],
+    ['a name of parts', `name: ${'a'.repeat(100)}.b`],
+    ['a namespace', 'name: a, namespace: ""'],
+    ['a label key', `name: a, labels: {${'a'.repeat(100)}.org/b: c}`],
+  ])('accepts %s as Kubernetes does', (_name, metadata) => {
+    expect(problems(`${head}metadata: {${metadata}}\nspec: {size: 1}\n`)).toEqual([]);
   });
 
   it('keeps the valid ones beside the faulty ones, and says which object was meant', () => {

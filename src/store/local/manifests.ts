@@ -8,7 +8,7 @@ import { objectId } from '../object-table.ts';
 import { type Finding, isRecord, type ManifestMetadata, readMetadata, suggestion, unknownFields } from './metadata.ts';
 import { isPlainKind, readConfigMap, readSecret } from './plain-kinds.ts';
 import { positionOf } from './positions.ts';
-import type { ManifestProblem } from './problem.ts';
+import { type ManifestProblem, problemText } from './problem.ts';
 
 /** Parses a spec as the user wrote it. Paths are relative to the spec, and messages name the field themselves. */
 export type ParseSpec = (
@@ -66,6 +66,8 @@ export interface ReadOptions {
 const HEAD = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
 /** Enough for any honest use of anchors; stops documents that blow themselves up. */
 const MAX_ALIASES = 100;
+/** Of one document, so that it does not hide what is wrong with others. */
+const MAX_SYNTAX_PROBLEMS = 10;
 
 /** Something that may describe one object: a document, or an item of a list. */
 interface Candidate {
@@ -82,11 +84,15 @@ export function readManifests(files: readonly ManifestFile[], options: ReadOptio
   const faultyIds = new Set<string>();
   const found: ManifestDocument[] = [];
   for (const file of files) {
-    for (const candidate of candidatesOf(file, problems)) {
-      const result = readObject(candidate, options);
-      if (result.document) found.push(result.document);
-      problems.push(...result.problems);
-      if (result.faultyId !== undefined) faultyIds.add(result.faultyId);
+    try {
+      for (const candidate of candidatesOf(file, problems)) {
+        const result = readObject(candidate, options);
+        if (result.document) found.push(result.document);
+        problems.push(...result.problems);
+        if (result.faultyId !== undefined) faultyIds.add(result.faultyId);
+      }
+    } catch (error) {
+      problems.push({ file: file.path, line: 1, column: 1, message: unreadable(error) });
     }
   }
   const { documents, doubles } = withoutDoubles(found, options.owners);
@@ -100,13 +106,16 @@ function candidatesOf(file: ManifestFile, problems: ManifestProblem[]): readonly
   return documents.flatMap((document: Document): readonly Candidate[] => {
     const faults = [...document.errors, ...document.warnings];
     if (faults.length > 0) {
-      problems.push(...faults.map((fault) => syntaxProblem(file.path, lines, fault)));
+      problems.push(...syntaxProblems(file.path, lines, faults));
       return [];
     }
     let value: unknown;
     try {
       value = document.toJS({ maxAliasCount: MAX_ALIASES });
-    } catch {
+      // Refuses what holds itself, which nothing behind this could walk through.
+      JSON.stringify(value);
+    } catch (error) {
+      if (error instanceof RangeError) throw error;
       const place = positionOf(document, lines, []);
       problems.push({
         file: file.path,
@@ -129,6 +138,13 @@ function itemsOf(candidate: Candidate): readonly Candidate[] {
   );
 }
 
+/** What is wrong with a document that does not parse. After a few faults the parser has lost its way, and repeats itself. */
+function syntaxProblems(file: string, lines: LineCounter, faults: readonly YAMLError[]): readonly ManifestProblem[] {
+  const all = faults.map((fault) => syntaxProblem(file, lines, fault));
+  const distinct = [...new Map(all.map((problem) => [problemText(problem), problem])).values()];
+  return distinct.slice(0, MAX_SYNTAX_PROBLEMS);
+}
+
 /** What the parser says, without what it quotes: that may be a password which begins with a star. */
 function syntaxProblem(file: string, lines: LineCounter, fault: YAMLError): ManifestProblem {
   const { line, col } = lines.linePos(fault.pos[0]);
@@ -138,6 +154,11 @@ function syntaxProblem(file: string, lines: LineCounter, fault: YAMLError): Mani
   };
   const message = ours[fault.code] ?? fault.message.split(': ')[0];
   return { file, line: Math.max(1, line), column: Math.max(1, col), message: `not valid YAML: ${message}` };
+}
+
+/** Whatever a file makes the parser do, the others are read. What it throws may quote the file, and is not shown. */
+function unreadable(error: unknown): string {
+  return error instanceof RangeError ? 'is nested too deeply' : 'cannot be understood';
 }
 
 function readObject(

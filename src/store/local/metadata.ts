@@ -15,6 +15,8 @@ export interface ManifestMetadata {
 }
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+/** Kubernetes bounds the whole name and not its parts. */
+const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const QUALIFIED = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 const MAX_NAME = 253;
 const MAX_ANNOTATION_BYTES = 256 * 1024;
@@ -32,6 +34,8 @@ const WRITTEN_BY_SERVER = [
   'ownerReferences',
   'selfLink',
 ];
+/** Where kubectl keeps the whole manifest once more, inline keys included: left aside too. */
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 const KNOWN = ['name', 'namespace', 'labels', 'annotations', ...WRITTEN_BY_SERVER];
 
 /**
@@ -42,7 +46,8 @@ export function readMetadata(given: unknown): { metadata?: ManifestMetadata; fin
   if (!isRecord(given)) {
     return { findings: [{ path: ['metadata'], message: 'is missing; it must hold at least a name' }] };
   }
-  const namespace = given['namespace'] ?? 'default';
+  const written = given['namespace'] ?? '';
+  const namespace = written === '' ? 'default' : written;
   const wrongNames = [...checkName(given['name']), ...checkNamespace(namespace)];
   const wrongMarks = [
     ...unknownFields(given, KNOWN, ['metadata']),
@@ -56,9 +61,13 @@ export function readMetadata(given: unknown): { metadata?: ManifestMetadata; fin
       name: given['name'] as string,
       namespace: namespace as string,
       labels: (given['labels'] ?? {}) as Record<string, string>,
-      annotations: (given['annotations'] ?? {}) as Record<string, string>,
+      annotations: withoutLastApplied((given['annotations'] ?? {}) as Record<string, string>),
     },
   };
+}
+
+function withoutLastApplied({ [LAST_APPLIED]: _, ...annotations }: Record<string, string>): Record<string, string> {
+  return annotations;
 }
 
 /** Fields that stand in `given` but not in `known`, each with the known one that looks most like it. */
@@ -122,7 +131,7 @@ function checkMark(path: readonly string[], key: string, value: unknown, field: 
 }
 
 function isSubdomain(text: string): boolean {
-  return text.length <= MAX_NAME && text.split('.').every((label) => DNS_LABEL.test(label));
+  return text.length <= MAX_NAME && SUBDOMAIN.test(text);
 }
 
 function shown(value: unknown): string {

@@ -20,6 +20,12 @@ export const UNMANAGED = 'aiops.org/unmanaged';
 /** On objects whose number of replicas was set by `scale`; the value is that number. */
 export const SCALED_TO = 'aiops.org/scaled-to';
 
+/**
+ * How long a document must be gone before `--prune` believes it: an editor that empties a file before it writes it, or a
+ * checkout that moves a document to another file, must not release machines.
+ */
+const PRUNE_AFTER_MS = 5000;
+
 /** What is known of an object beside the object. */
 interface Origin {
   readonly source: string;
@@ -88,6 +94,8 @@ export interface Residents {
   owners(): ReadonlyMap<string, string>;
   /** Whether any of the documents describes an object that is here already, or there is none here. */
   recognises(documents: readonly ManifestDocument[]): boolean;
+  /** From now on others watch: objects whose keys come back have changed for them. */
+  opened(): void;
   /** Makes the objects what the folder says. @throws {StoreError} `Unavailable`: nothing was changed, call it again */
   follow(seen: Seen): void;
   /** @throws {StoreError} `NotFound`, `Invalid`, `Unavailable` */
@@ -103,7 +111,9 @@ export function createResidents(options: ResidentsOptions, table: ObjectTable, l
   const origins = new Map(loaded.origins);
   const dormant = new Map(loaded.dormant);
   const deletions = new Map(state.deletions);
-  let isFirst = true;
+  let isOpen = false;
+  /** On the monotonic clock, by id. */
+  let goneSince: ReadonlyMap<string, number> = new Map();
 
   const known = (): ReadonlyMap<string, Known> => {
     const all = new Map<string, Known>();
@@ -134,7 +144,7 @@ export function createResidents(options: ResidentsOptions, table: ObjectTable, l
       definition !== undefined &&
       (before.specHash !== document.specHash ||
         before.override?.replicas !== override?.replicas ||
-        (before.isMasked && !isFirst && !isDeepStrictEqual(old?.spec, spec)));
+        (before.isMasked && isOpen && !isDeepStrictEqual(old?.spec, spec)));
     const base = old?.metadata ?? newMetadata(document, options.installationId, clock);
     const metadata: ObjectMeta = {
       ...base,
@@ -192,6 +202,12 @@ export function createResidents(options: ResidentsOptions, table: ObjectTable, l
     const metadata = { ...object.metadata, annotations, resourceVersion: table.nextVersion() };
     return [{ kind: 'put', object: { ...object, metadata } }];
   };
+  /** Those of the objects whose documents are gone that have been without one long enough. */
+  const longGone = (ids: readonly string[]): readonly string[] => {
+    const now = clock.monotonic();
+    goneSince = new Map(ids.map((id) => [id, goneSince.get(id) ?? now]));
+    return ids.filter((id) => now - (goneSince.get(id) ?? now) >= PRUNE_AFTER_MS);
+  };
   const mustFind = (kind: KindRef, key: ObjectKey): { id: string; object: KubeObject; origin: Origin } => {
     const id = objectId(kind, key);
     const object = table.find(id);
@@ -209,6 +225,9 @@ export function createResidents(options: ResidentsOptions, table: ObjectTable, l
       const here = known();
       return [...here.values()].every((object) => object.isPlain) || documents.some(({ id }) => here.has(id));
     },
+    opened() {
+      isOpen = true;
+    },
     follow(seen) {
       for (const id of origins.keys()) if (!table.find(id) && !dormant.has(id)) origins.delete(id);
       const remembered = new Map([...deletions].map(([id, { hash }]) => [id, hash]));
@@ -216,11 +235,10 @@ export function createResidents(options: ResidentsOptions, table: ObjectTable, l
       followDocuments(steps.flatMap((step) => ('document' in step ? [step.document] : [])));
       const others = steps.flatMap(releaseOrDrop);
       if (others.length > 0) table.commit(others);
-      for (const step of steps) {
-        const object = step.kind === 'prune' ? table.find(step.id) : undefined;
+      for (const id of longGone(steps.flatMap((step) => (step.kind === 'prune' ? [step.id] : [])))) {
+        const object = table.find(id);
         if (object) table.requestDeletion(object, object.metadata);
       }
-      isFirst = false;
     },
     delete(kind, key) {
       const { id, object, origin } = mustFind(kind, key);
