@@ -1,10 +1,11 @@
 import { rm } from 'node:fs/promises';
 import http from 'node:http';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Plugin, rolldown } from 'rolldown';
 
 const root = join(import.meta.dirname, '..');
-const dist = join(root, 'dist');
+/** Where the bundles go: `dist`, or the folder that is named. Older bundles there are removed. */
+const dist = resolve(process.argv[2] ?? join(root, 'dist'));
 
 // Two bundles, so that the container image holds no simulator.
 const bundles = [
@@ -37,8 +38,8 @@ const lightHttp: Plugin = {
   },
 };
 
-await rm(dist, { recursive: true, force: true });
 for (const { input, folder, name } of bundles) {
+  await rm(join(dist, folder), { recursive: true, force: true });
   const build = await rolldown({
     cwd: root,
     input,
@@ -56,5 +57,5 @@ for (const { input, folder, name } of bundles) {
     chunkFileNames: '[name]-[hash].js',
   });
   await build.close();
-  process.stdout.write(`built dist/${folder}/${name}\n`);
+  process.stdout.write(`built ${join(dist, folder, name)}\n`);
 }

@@ -54,6 +54,12 @@ describe('complaint', () => {
     expect(complaint(createFakeIo(), 'error', 'first\n  second\n')).toBe('error: first second\n');
   });
 
+  it('gives a terminal nothing to obey', () => {
+    expect(complaint(createFakeIo(), 'error', 'a\u001b[31mb\u0007\u009bc')).toBe(
+      'error: a\u{fffd}[31mb\u{fffd}\u{fffd}c\n',
+    );
+  });
+
   it('colours the word only', () => {
     const io = { ...createFakeIo(), hasColours: true };
     expect(complaint(io, 'warning', 'text')).toBe('\u001b[33mwarning:\u001b[39m text\n');

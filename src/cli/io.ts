@@ -73,9 +73,16 @@ export function wantsColours(env: CliIo['env'], isTerminal: boolean): boolean {
 
 const colours = { error: 'red', warning: 'yellow' } as const;
 
-/** One line for standard error: `error: …` or `warning: …`. Line breaks in the message become spaces. */
+/**
+ * One line for standard error: `error: …` or `warning: …`. Line breaks in the message become spaces, and what a terminal
+ * would obey (a manifest may quote it) becomes `�`.
+ */
 export function complaint(io: CliIo, level: keyof typeof colours, message: string): string {
   const label = `${level}:`;
   const shown = io.hasColours ? styleText(colours[level], label, { validateStream: false }) : label;
-  return `${shown} ${message.trim().replaceAll(/\s*\n\s*/g, ' ')}\n`;
+  const line = message
+    .trim()
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .replaceAll(/\p{Cc}/gu, '\u{fffd}');
+  return `${shown} ${line}\n`;
 }

@@ -246,7 +246,7 @@ describe('an operator that is killed again and again', () => {
     'ends with exactly the wanted machines, none bought twice, none leaked; client token: %s',
     async (clientToken) => {
       await world.close();
-      world = await openWorld({ clientToken });
+      world = await openWorld({ assumptions: { clientToken } });
       const { simulator } = world;
       const maxima = new Map([['default/web', 3]]);
       world.writePool('web', { minimum: 3, maximum: 3 });

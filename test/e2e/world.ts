@@ -49,8 +49,14 @@ interface PoolStatus {
   readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
 }
 
-/** @param assumptions how the simulated cloud departs from the documented reading */
-export async function openWorld(assumptions: Partial<Assumptions> = {}): Promise<World> {
+/**
+ * @param options.assumptions how the simulated cloud departs from the documented reading
+ * @param options.program the command line tool; default that of the clone
+ */
+export async function openWorld(
+  options: { assumptions?: Partial<Assumptions>; program?: string } = {},
+): Promise<World> {
+  const { assumptions = {}, program = AIOPS } = options;
   const folder = mkdtempSync(join(tmpdir(), 'aiops-e2e-'));
   const manifests = join(folder, 'manifests');
   const state = join(folder, 'state.db');
@@ -65,8 +71,8 @@ export async function openWorld(assumptions: Partial<Assumptions> = {}): Promise
   simulator.setStock('ap-singapore-2', 'GN7.2XLARGE32', 'SPOTPAID', 1000);
   const env = cleanEnv({ AIOPS_CLOCK: `${realStart},${realStart},${FACTOR}`, AIOPS_SIM: simulator.url });
   const running = new Set<Operator>();
-  const startAiops = (...args: string[]): Running => start([AIOPS, ...args, '--state', state], { env, cwd: folder });
-  const aiops = (...args: string[]): Promise<Ended> => run([AIOPS, ...args, '--state', state], { env, cwd: folder });
+  const startAiops = (...args: string[]): Running => start([program, ...args, '--state', state], { env, cwd: folder });
+  const aiops = (...args: string[]): Promise<Ended> => run([program, ...args, '--state', state], { env, cwd: folder });
   return {
     simulator,
     folder,

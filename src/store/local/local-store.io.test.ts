@@ -203,6 +203,7 @@ describe('--prune', () => {
   ])('deletes nothing when %s', async (_name, file) => {
     await local.restart({ prune: true });
     await write('a.yaml', [size('a', { size: 1 })]);
+    await local.store.addFinalizer(await get('a'), FINALIZER);
     await write('a.yaml', '');
     await local.clock.advance(4000);
     await local.store.refresh();
