@@ -358,6 +358,16 @@ describe('keys', () => {
     expect(problems()).toEqual([]);
     expect(local.logged.join('\n') + onDisk()).not.toContain('inline-secret-key');
   });
+
+  it('inside a spec that come back with the whole folder are a change for those who watch', async () => {
+    await write('a.yaml', [size('a', { size: 1, secretKey: 'inline-secret-key' })]);
+    renameSync(local.manifestsDir, `${local.manifestsDir}-aside`);
+    await local.restart();
+    expect(await get('a')).toMatchObject({ spec: { secretKey: '***' }, metadata: { generation: 1 } });
+    renameSync(`${local.manifestsDir}-aside`, local.manifestsDir);
+    await local.store.refresh();
+    expect(await get('a')).toMatchObject({ spec: { secretKey: 'inline-secret-key' }, metadata: { generation: 2 } });
+  });
 });
 
 describe('identity', () => {
@@ -377,6 +387,21 @@ describe('identity', () => {
     await local.restart();
     expect(local.store.installationId).toBe(installationId);
     expect(await get('a')).toMatchObject({ metadata: { uid: before.metadata.uid, generation: 1 } });
+  });
+
+  it('tells a lost state from a new installation and from a restart', async () => {
+    expect(local.store.stateLostAt).toBeUndefined();
+    await write('a.yaml', [size('a', { size: 1 })]);
+    await local.restart();
+    expect(local.store.stateLostAt).toBeUndefined();
+    await local.store.close();
+    loseState();
+    await local.clock.advance(60_000);
+    await local.restart();
+    expect(local.store.stateLostAt).toBe(local.clock.now());
+    expect(Date.parse((await get('a')).metadata.creationTimestamp)).toBeLessThanOrEqual(local.clock.now());
+    await local.restart();
+    expect(local.store.stateLostAt).toBeUndefined();
   });
 
   it('is written back when only the state knows it', async () => {
