@@ -82,10 +82,17 @@ const cases: Case[] = [
     counts: { bought: 2, reclaimed: 0, released: 0 },
   },
   {
-    name: 'one token that brings two machines is a fault',
+    name: 'one token that brings two machines is a fault, twice here: the pool is also too large',
+    entries: [...bought(1, 'ins-1'), ...bought(3, 'ins-2')],
+    isGone: false,
+    faults: [/ins-1, ins-2 were bought twice/, /ins-2 is one too many/],
+    counts: { bought: 2, reclaimed: 0, released: 0 },
+  },
+  {
+    name: 'one token that brings a second machine after the first was reclaimed unseen is fine',
     entries: [...bought(1, 'ins-1'), ...gone(3, 'ins-1', 'reclaim'), ...bought(5, 'ins-2')],
     isGone: false,
-    faults: [/ins-1, ins-2 were bought twice/],
+    faults: [],
     counts: { bought: 2, reclaimed: 1, released: 0 },
   },
 ];

@@ -78,7 +78,10 @@ function noteCall(
     machines.set(id, { id, pool, state: known?.state ?? 'PENDING', isNoticed: false });
     counts.bought += 1;
   }
-  const ofToken = [...buyers].filter(([, token]) => token === entry.clientToken).map(([id]) => id);
+  // A machine that the cloud has taken away meanwhile is rightly bought again, under the token of its purchase.
+  const ofToken = [...buyers]
+    .filter(([id, token]) => token === entry.clientToken && ALIVE.has(machines.get(id)?.state ?? ''))
+    .map(([id]) => id);
   const count = Number((entry.body as { InstanceCount?: number }).InstanceCount ?? 1);
   if (ofToken.length > count) faults.push(`${ofToken.join(', ')} were bought twice with one token`);
 }

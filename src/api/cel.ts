@@ -123,7 +123,7 @@ function toCel(shape: Shape | undefined, value: unknown): unknown {
   if (Array.isArray(value)) return value.map((item) => toCel(shape?.items, item));
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).filter(([, item]) => item !== undefined);
-  return Object.fromEntries(
-    entries.map(([name, item]) => [name, toCel(shape?.type === 'map' ? shape.items : shape?.fields.get(name), item)]),
-  );
+  // Users name the entries of a map: one named `constructor` must not be taken for the class of an object.
+  if (shape?.type === 'map') return new Map(entries.map(([name, item]) => [name, toCel(shape.items, item)]));
+  return Object.fromEntries(entries.map(([name, item]) => [name, toCel(shape?.fields.get(name), item)]));
 }

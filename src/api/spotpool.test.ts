@@ -110,7 +110,10 @@ const examples: Record<string, { keep: object[]; break: object[] }> = {
     break: [{ ...good, ...keys, credentialsSecretRef: { name: 'keys' } }],
   },
   'at most 40 tags are allowed, beside those of the operator': {
-    keep: [{ ...good, instance: { tags: tags(40) } }],
+    keep: [
+      { ...good, instance: { tags: tags(40) } },
+      { ...good, instance: { tags: { constructor: 'x', toString: 'y' } } },
+    ],
     break: [{ ...good, instance: { tags: tags(41) } }],
   },
   'checkInterval must be from 1s to 24h': {
