@@ -15,6 +15,9 @@ const id = (prefix: string, what: string): z.ZodString =>
 const duration = (what: string): z.ZodString =>
   z.string().min(2).max(32).regex(new RegExp(DURATION_PATTERN)).describe(`${what} Written as 20s, 5m or 1h30m.`);
 
+/** Each machine of a full pool may be replaced so often within an hour before buying stops: a market that is worse serves nobody. */
+const LAUNCHES_PER_MACHINE_AND_HOUR = 3;
+
 /** Tencent allows 50 tags on a machine; some are the operator's own. */
 const MOST_TAGS = 40;
 
@@ -179,6 +182,17 @@ const SpotPoolSpecInput = z
       })
       .prefault({})
       .describe('How a machine that must go is replaced.'),
+    limits: z
+      .strictObject({
+        launchesPerHour: z
+          .int32()
+          .min(1)
+          .max(10_000)
+          .optional()
+          .describe('At most so many machines are bought within any hour; default: three times the maximum.'),
+      })
+      .prefault({})
+      .describe('Brakes on spending.'),
     deletionPolicy: z
       .enum(['Delete', 'Retain'])
       .default('Delete')
@@ -245,6 +259,7 @@ export interface SpotPoolSpec {
   };
   readonly drainTimeoutMs: number;
   readonly surge: number;
+  readonly launchesPerHour: number;
   readonly deletionPolicy: 'Delete' | 'Retain';
   readonly checkIntervalMs: number;
   readonly paused: boolean;
@@ -294,6 +309,8 @@ function normaliseSpotPool(input: SpecInput): SpotPoolSpec {
     },
     drainTimeoutMs: parseDuration(input.drain.timeout),
     surge: input.replacement.surge,
+    launchesPerHour:
+      input.limits.launchesPerHour ?? LAUNCHES_PER_MACHINE_AND_HOUR * (input.maximum ?? input.maxSize ?? 0),
     deletionPolicy: input.deletionPolicy,
     checkIntervalMs: parseDuration(input.checkInterval),
     paused: input.paused,
@@ -434,6 +451,7 @@ const InstanceStatus = z.object({
   probeFailures: z.int32().optional().describe('Failed readiness questions in a row, at most failureThreshold.'),
   silentSince: time('When the first of these questions failed.').optional(),
   hourlyCost: z.string().max(32).optional().describe('What it costs by the hour, disk and bandwidth included.'),
+  hourlyListCost: z.string().max(32).optional().describe('What it would cost by the hour at the on-demand price.'),
 });
 export type InstanceStatus = z.infer<typeof InstanceStatus>;
 
@@ -463,6 +481,10 @@ const LaunchIntent = z.object({
   /** Set once the outcome of a call became unknown, or when the process that planned it is gone. */
   unknownSince: time('When the outcome of the call became unknown.').optional(),
   message: z.string().max(1024).optional().describe('What went wrong with the call.'),
+  emptyLookAt: time(
+    'When its machines were looked for first and not found; a second look, some time later, decides.',
+  ).optional(),
+  trigger: z.string().max(256).optional().describe('What made the pool buy.'),
 });
 export type LaunchIntent = z.infer<typeof LaunchIntent>;
 
@@ -473,6 +495,54 @@ const BuyingStop = z.object({
   generation: z.int().describe('The generation of the spec that was refused; a newer one is tried at once.'),
 });
 export type BuyingStop = z.infer<typeof BuyingStop>;
+
+const HistoryEntry = z.object({
+  time: time('When it happened; of repeats, the last time.'),
+  firstTime: time('When the first of the repeats happened.').optional(),
+  times: z.int32().optional().describe('How often, when more than once: the same refusal is kept in one entry.'),
+  reason: z.string().max(128).describe('What was decided or happened, in one permanent word.'),
+  machines: z.array(z.string().max(32)).max(100).optional().describe('The machines that it is about.'),
+  offering: z.string().max(256).optional().describe('zone/type/subnet/charge type.'),
+  price: z.string().max(32).optional().describe('What one such machine costs by the hour.'),
+  trigger: z.string().max(256).optional().describe('What made the pool decide so.'),
+  message: z.string().max(256).optional().describe('The same for people.'),
+});
+export type HistoryEntry = z.infer<typeof HistoryEntry>;
+
+const amount = (what: string): z.ZodString => z.string().max(32).describe(`${what} In the currency of the account.`);
+
+const Spend = z
+  .object({
+    thisHour: amount('What the machines have cost since the hour began.'),
+    today: amount('What they have cost since midnight, UTC.'),
+    thisMonth: amount('What they have cost since the first of the month, UTC.'),
+    savedThisHour: amount('How much less that was than at the on-demand price.'),
+    savedToday: amount('The same since midnight, UTC.'),
+    savedThisMonth: amount('The same since the first of the month, UTC.'),
+    countedUntil: time(
+      'Up to when the sums go. They are brought up to date when something changes, at least every five minutes.',
+    ),
+  })
+  .describe('What the pool has cost so far, traffic aside.');
+export type Spend = z.infer<typeof Spend>;
+
+const LaunchCount = z.object({
+  at: time('The last purchase of that minute.'),
+  count: z.int32().describe('How many machines were bought in it.'),
+});
+export type LaunchCount = z.infer<typeof LaunchCount>;
+
+const ImageTrial = z
+  .object({
+    key: z.string().max(64).describe('Fingerprint of what machines are made of and how they are asked for readiness.'),
+    outcomes: z
+      .array(z.enum(['Ready', 'NeverReady']))
+      .max(4)
+      .describe('What became of the last machines, the latest last.'),
+    lastLaunchAt: time('The last purchase.').optional(),
+  })
+  .describe('Whether machines of this image become ready; two of four that never did make it suspect.');
+export type ImageTrial = z.infer<typeof ImageTrial>;
 
 const ConditionStatus = z.object({
   type: z.string().max(316).describe('What is told.'),
@@ -506,6 +576,20 @@ const SpotPoolStatus = z
     instances: z.array(InstanceStatus).max(2000).optional().describe('The machines.'),
     offerings: z.array(OfferingStatus).max(32).optional().describe('What is known of each way to buy.'),
     buyingStopped: BuyingStop.optional().describe('Present while the account or the spec does not let the pool buy.'),
+    hourlySavings: z
+      .string()
+      .max(32)
+      .optional()
+      .describe('How much less the machines cost by the hour than at the on-demand price.'),
+    spend: Spend.optional(),
+    launches: z.array(LaunchCount).max(64).optional().describe('The purchases of the last hour, by minute.'),
+    trial: ImageTrial.optional(),
+    provenImages: z
+      .array(z.string().max(64))
+      .max(16)
+      .optional()
+      .describe('Images of which a machine has been ready in this pool, the latest last.'),
+    history: z.array(HistoryEntry).max(50).optional().describe('The last fifty decisions and losses, the latest last.'),
     intents: z.array(LaunchIntent).max(16).optional().describe('Purchases that are decided but not settled.'),
   })
   .describe('What the pool is.');
