@@ -1,3 +1,4 @@
+import { adoptCommand } from './cli/adopt.ts';
 import { createProcessIo, outliveOutput, wantsColours } from './cli/io.ts';
 import type { OpenCloudFor } from './cli/plan.ts';
 import { planCommand } from './cli/plan.ts';
@@ -32,5 +33,9 @@ const openCloudFor: OpenCloudFor = async (pool, settings, { readSecret }) => {
   return clouds.open(createCredentials(readSecret, { ...edges, egress })(pool), pool.spec.region, io.signal);
 };
 
-const program = createProgram(io, [runCommand(io, start), planCommand(io, openCloudFor)]);
+const program = createProgram(io, [
+  runCommand(io, start),
+  planCommand(io, openCloudFor),
+  adoptCommand(io, openCloudFor),
+]);
 process.exitCode = await runProgram(program, process.argv.slice(2), io);

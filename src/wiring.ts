@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { apiVersionOf, kinds } from './api/kinds.ts';
+import type { ObjectKey } from './api/meta.ts';
 import { keyFromText, keyText } from './api/meta.ts';
 import { parseSpec } from './api/parse.ts';
 import type { SpotPool } from './api/spotpool.ts';
@@ -16,19 +17,27 @@ import { predicates } from './engine/predicates.ts';
 import type { ProcessEdge } from './engine/signals.ts';
 import { dieOnStrayErrors, stopOnSignals } from './engine/signals.ts';
 import type { Clock } from './lib/clock.ts';
+import { sleep } from './lib/clock.ts';
 import type { Egress } from './lib/egress.ts';
 import { createEgress } from './lib/egress.ts';
 import type { EgressMode } from './lib/egress-rules.ts';
 import { createHttpProbe } from './lib/http-probe.ts';
+import { toMicros } from './lib/money.ts';
 import { secureRandom } from './lib/random.ts';
+import type { Restraint } from './spotpool/act.ts';
+import { createOperatorBudget } from './spotpool/budget.ts';
+import type { SpotPoolEdges } from './spotpool/edges.ts';
 import { createOfferingMemory } from './spotpool/offerings.ts';
 import { createPriceBook } from './spotpool/prices.ts';
 import { reconcileSpotPool } from './spotpool/reconcile.ts';
+import { createPoolTelemetry } from './spotpool/telemetry.ts';
 import { serveControl } from './store/local/control.ts';
 import type { LocalStoreOptions } from './store/local/local-store.ts';
 import { openLocalStore } from './store/local/local-store.ts';
 import { MASK } from './store/local/mask.ts';
-import type { Secret, Store } from './store/store.ts';
+import type { StopSwitch } from './store/local/stop-switch.ts';
+import { openStopSwitch } from './store/local/stop-switch.ts';
+import type { KindRef, Secret, Store } from './store/store.ts';
 import { SecretKind } from './store/store.ts';
 import type { Logger, LogLevel } from './telemetry/logger.ts';
 import { createLogger, loadPrettyLayout } from './telemetry/logger.ts';
@@ -43,6 +52,7 @@ const POOLS_AT_ONCE = 4;
  * to our own impatience.
  */
 const RECONCILE_TIMEOUT_MS = 120_000;
+const spotPool: KindRef = { apiVersion: apiVersionOf(SpotPoolKind), kind: SpotPoolKind.kind };
 /** Any change of this annotation makes the operator look at a pool at once. */
 const TRIGGER_ANNOTATION = 'demo.aiops.org/trigger';
 
@@ -62,6 +72,11 @@ export interface OperatorSettings extends CloudSettings {
   readonly state: string;
   readonly installationId?: string;
   readonly prune: boolean;
+  /** Watch only: nothing outside is changed. */
+  readonly observe?: boolean;
+  /** The most machines and the most money by the hour of all pools together, the latter in the currency of the account. */
+  readonly maxMachines?: number;
+  readonly maxCostPerHour?: number;
   readonly bindAddress: string;
   readonly metricsPort: number;
   readonly healthPort: number;
@@ -80,11 +95,16 @@ export interface OperatorEdges {
   readonly hasColours: boolean;
   /** In [0, 1): tokens, marks of machines and the spread of waits come from it. Default: a source that nobody can guess. */
   readonly random?: () => number;
-  /** For proofs: how often the folder is looked at, and how large the state may grow. Default: as the store has it. */
-  readonly storeLimits?: Pick<LocalStoreOptions, 'pollMs' | 'maxStateBytes'>;
+  /** For proofs: how often the folder is looked at, how large the state may grow, what wraps it. Default: as the store has it. */
+  readonly storeLimits?: Pick<LocalStoreOptions, 'pollMs' | 'maxStateBytes' | 'decorateState'>;
   /** Wraps the cloud. For proofs that a broken operator is noticed; nothing else may use it. */
   readonly decorateClouds?: (clouds: CloudProvider) => CloudProvider;
+  /** Wraps whatever else a pool is given, likewise. Called once. */
+  readonly decoratePools?: (pools: PoolEdges) => PoolEdges;
 }
+
+/** What all pools are given; the rest of their edges differs from run to run. */
+export type PoolEdges = Omit<SpotPoolEdges, 'mayAct' | 'recordEvent' | 'logDecision'>;
 
 /** Builds the way to Tencent Cloud that the flags describe. @throws {RangeError} naming a flag that cannot be read */
 export function createClouds(
@@ -216,7 +236,8 @@ export async function runOperator(settings: OperatorSettings, edges: OperatorEdg
     /** Which Secret each pool has last taken its keys from: a changed Secret wakes its pools. */
     const secretOf = new Map<string, string>();
     const credentialsOf = createCredentials(secretReader(store), { env, clock, egress }, redactor);
-    const pools = {
+    const stopSwitch = openStopSwitch(settings.state);
+    const own: PoolEdges = {
       store,
       clouds: edges.decorateClouds?.(clouds) ?? clouds,
       credentialsFor: (pool: SpotPool) => {
@@ -231,9 +252,15 @@ export async function runOperator(settings: OperatorSettings, edges: OperatorEdg
       offerings: createOfferingMemory(),
       prices: createPriceBook(clock),
       unsentTokens: new Set<string>(),
+      budget: createOperatorBudget({
+        ...(settings.maxMachines === undefined ? {} : { maxMachines: settings.maxMachines }),
+        ...(settings.maxCostPerHour === undefined ? {} : { maxCostPerHour: toMicros(settings.maxCostPerHour) }),
+      }),
+      telemetry: createPoolTelemetry(metrics),
+      restraint: () => restraintOf(settings, stopSwitch),
       ...(store.stateLostAt === undefined ? {} : { stateLostAt: store.stateLostAt }),
     };
-    const spotPool = { apiVersion: apiVersionOf(SpotPoolKind), kind: SpotPoolKind.kind };
+    const pools = edges.decoratePools?.(own) ?? own;
     manager
       .controller({
         name: 'spotpool',
@@ -244,12 +271,22 @@ export async function runOperator(settings: OperatorSettings, edges: OperatorEdg
             runLog[event.type === 'Warning' ? 'warn' : 'info'](event.reason, { note: event.note });
             recordEvent(object, event);
           };
-          const next = await reconcileSpotPool(key, { ...pools, mayAct, recordEvent: tell }, signal);
+          const next = await reconcileSpotPool(
+            key,
+            {
+              ...pools,
+              mayAct,
+              recordEvent: tell,
+              logDecision: ({ time: _sameAsTheLine, ...entry }) => runLog.info('decision', entry),
+            },
+            signal,
+          );
           if (!next) secretOf.delete(keyText(key));
           return next ? { requeueAfterMs: next.checkAgainInMs } : {};
         },
       })
       .for(spotPool, predicates.anyOf(predicates.generationChanged, predicates.annotationChanged(TRIGGER_ANNOTATION)))
+      .channel(poolsWhenSwitched(store, stopSwitch, clock, stop))
       .watches<Secret>(SecretKind, ({ metadata }) =>
         [...secretOf].filter(([, secret]) => secret === keyText(metadata)).map(([pool]) => keyFromText(pool)),
       );
@@ -263,6 +300,38 @@ export async function runOperator(settings: OperatorSettings, edges: OperatorEdg
     await manager.run(stop);
   } finally {
     await store.close();
+  }
+}
+
+/** Asked right before each changing call. A switch that cannot be read fails that call: nobody knows whether it may be made. */
+function restraintOf({ observe }: OperatorSettings, stopSwitch: StopSwitch): Restraint | undefined {
+  if (observe) return 'Observing';
+  return stopSwitch.read() === undefined ? undefined : 'Stopped';
+}
+
+/** How often the switch is looked at only to show it on the pools; what it forbids ends at once. */
+const SHOW_SWITCH_MS = 4000;
+
+/** Every pool whenever the switch was thrown or taken back. */
+async function* poolsWhenSwitched(
+  store: Store,
+  stopSwitch: StopSwitch,
+  clock: Clock,
+  signal: AbortSignal,
+): AsyncGenerator<ObjectKey> {
+  const isOn = (): boolean | undefined => {
+    try {
+      return stopSwitch.read() !== undefined;
+    } catch {
+      return undefined;
+    }
+  };
+  for (let before = isOn(); !signal.aborted; ) {
+    await sleep(clock, SHOW_SWITCH_MS, signal).catch(() => {});
+    const now = isOn();
+    if (now === before) continue;
+    before = now;
+    for (const { metadata } of await store.list(spotPool)) yield metadata;
   }
 }
 

@@ -38,6 +38,32 @@ export function costOf(instance: InstanceRecord, now: number): Micros {
   return Math.round(cost);
 }
 
+/** What instances have cost in a span of time, and what the same would have cost at the list price. */
+export interface Bill {
+  readonly paid: Micros;
+  readonly list: Micros;
+}
+
+/** The bill from `from` until `to` of the instances that are asked about, those that are gone included. */
+export function billOf(
+  world: World,
+  { from, to }: { readonly from: number; readonly to: number },
+  isMeant: (instance: InstanceRecord) => boolean,
+): Bill {
+  const now = world.clock.now();
+  let [paid, list] = [0, 0];
+  for (const instance of [...world.gone, ...world.instances.values()].filter(isMeant)) {
+    const { machine, machineList } = instance.price;
+    for (const { perHour, ...charge } of instance.charges) {
+      const hours = Math.max(0, Math.min(charge.to ?? now, to) - Math.max(charge.from, from)) / HOUR_MS;
+      paid += perHour * hours;
+      // A machine that is stopped free of charge costs its disks, and those have no discount.
+      list += (perHour < machine ? perHour : perHour - machine + machineList) * hours;
+    }
+  }
+  return { paid: Math.round(paid), list: Math.round(list) };
+}
+
 /** What an instance costs an hour right now. */
 export function burnOf(instance: InstanceRecord): Micros {
   return instance.charges.reduce((sum, charge) => (charge.to === undefined ? sum + charge.perHour : sum), 0);

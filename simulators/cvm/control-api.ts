@@ -1,5 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
+import type { EpochMs } from '../../src/lib/clock.ts';
+import { fromMicros } from '../../src/lib/money.ts';
 import { ControlError, type Controls } from './controls.ts';
 import { Fault, type Faults } from './faults.ts';
 import type { Journal } from './journal.ts';
@@ -90,6 +92,11 @@ export function controlApi(options: ControlApiOptions): Hono {
   post('/stock', Stock, (body) => controls.setStock(body.zone, body.instanceType, body.chargeType, body.count));
   post('/price', Price, ({ zone, instanceType, ...price }) => controls.setPrice(zone, instanceType, present(price)));
   post('/balance', Balance, ({ account, amount }) => controls.setBalance(account, amount));
+  app.get('/bill', (c) => {
+    const { from, to, poolName } = c.req.query();
+    const { paid, list } = controls.bill({ from: instant('from', from, 0), to: instant('to', to) }, poolName);
+    return c.json({ paid: fromMicros(paid), list: fromMicros(list) });
+  });
   app.get('/faults', (c) => c.json(faults.pending));
   post('/faults', Fault, (fault) => {
     controls.addFault(fault);
@@ -118,6 +125,12 @@ export function controlApi(options: ControlApiOptions): Hono {
   if (advance) post('/advance', Advance, ({ ms }) => advance(ms));
   app.all('*', (c) => c.json({ error: { field: '', message: `${c.req.method} ${c.req.path} is not a control` } }, 404));
   return app;
+}
+
+function instant(field: string, text: string | undefined, otherwise = Number.POSITIVE_INFINITY): EpochMs {
+  const at = text === undefined ? otherwise : Date.parse(text);
+  if (!Number.isNaN(at)) return at;
+  throw new ControlError(field, `${field} "${text}" must be an instant such as 2026-11-01T00:00:00Z`);
 }
 
 async function read<S extends z.ZodType>(c: Context, schema: S): Promise<z.output<S>> {

@@ -1,5 +1,6 @@
+import type { EpochMs } from '../../src/lib/clock.ts';
 import { toMicros } from '../../src/lib/money.ts';
-import { balanceOf, watchBalance } from './billing.ts';
+import { type Bill, balanceOf, billOf, watchBalance } from './billing.ts';
 import { Fault, type FaultOrder, type Faults } from './faults.ts';
 import { isAlive, type ReclaimOptions, reclaim, setReclaimRate } from './lifecycle.ts';
 import { type AccessKey, type AccountRecord, CHARGE_TYPES, type InstanceRecord, type OfferRecord } from './model.ts';
@@ -58,6 +59,8 @@ export interface Controls {
   shortenLists(order: ShortListOrder): () => void;
   /** How far the service's own clock is ahead when it checks signatures. */
   setSkew(ms: number): void;
+  /** What the machines of a pool (by tag or name), or all, have cost between two instants, until now at most. */
+  bill(span: { from: EpochMs; to: EpochMs }, poolName?: string): Bill;
 }
 
 const DEFAULT_FAILURE = 'The instance could not be created: the host reported an error.';
@@ -136,6 +139,7 @@ export function createControls(world: World, faults: Faults, setSkew: (ms: numbe
       };
     },
     setSkew,
+    bill: (span, poolName) => billOf(world, span, isOfPool(poolName)),
   };
 }
 
@@ -170,17 +174,21 @@ function requireKey(world: World, secretId: string): AccessKey {
   throw new ControlError('secretId', `there is no key "${secretId}"`);
 }
 
-function pick(world: World, poolName: string | undefined): string {
-  const isOfPool = (instance: InstanceRecord): boolean =>
+function isOfPool(poolName: string | undefined): (instance: InstanceRecord) => boolean {
+  return ({ name, tags }) =>
     poolName === undefined ||
-    instance.name.startsWith(poolName) ||
-    instance.tags.some((tag) => tag.Value === poolName || tag.Value.endsWith(`/${poolName}`));
+    name.startsWith(poolName) ||
+    tags.some((tag) => tag.Value === poolName || tag.Value.endsWith(`/${poolName}`));
+}
+
+function pick(world: World, poolName: string | undefined): string {
+  const isMeant = isOfPool(poolName);
   const candidates = [...world.instances.values()].filter(
     (instance) =>
       instance.chargeType === 'SPOTPAID' &&
       isAlive(instance) &&
       instance.terminationTime === undefined &&
-      isOfPool(instance),
+      isMeant(instance),
   );
   const running = candidates.filter((instance) => instance.state === 'RUNNING');
   const from = running.length > 0 ? running : candidates;

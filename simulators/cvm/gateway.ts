@@ -67,7 +67,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       identity = authenticate(options, wire);
       fault = faults.take(wire.action);
       if (!fault || strikesAfter(fault) || fault.kind === 'code' || fault.kind === 'throttle') {
-        if (fault && !strikesAfter(fault)) throw ordered(fault);
+        if (fault && !strikesAfter(fault)) throw ordered(fault, requestId);
         const call: Call = {
           world,
           account: identity.account,
@@ -178,10 +178,22 @@ function admit(options: GatewayOptions, wire: WireCall, identity: Identity, call
       `未授权操作（${product.name}:${wire.action}），请检查CAM策略。`,
     );
   }
+  if (allowed && wire.action === 'RunInstances' && handsRoleOn(wire) && !allowed.has('PassRole')) {
+    throw new ApiError(
+      'AuthFailure.CamRoleNameAuthenticateFailed',
+      'You are not authorized to perform operation (cam:PassRole). Please check your CAM policy.',
+      '未授权操作（cam:PassRole），请检查CAM策略。',
+    );
+  }
   if (wire.params === UNREADABLE) {
     throw new ApiError('InvalidRequest', 'The request body is not a JSON object.', '请求体不是JSON对象。');
   }
   return action(call, wire.params, wire.isText);
+}
+
+/** Whether the machines are to get a CAM role: whoever gives it must be allowed to. */
+function handsRoleOn({ params }: WireCall): boolean {
+  return ((params as { CamRoleName?: unknown } | undefined)?.CamRoleName ?? '') !== '';
 }
 
 /** By the name of the host where that is a real one, else by the action. */
@@ -211,11 +223,12 @@ function throttled(action: string): ApiError {
   );
 }
 
-/** The error of a fault that is an error answer without an effect. */
-function ordered(fault: Fault): ApiError {
+/** The error of a fault that is an error answer without an effect. Some texts of the vendor's quote the request too. */
+function ordered(fault: Fault, requestId: string): ApiError {
   if (fault.kind === 'throttle') return throttled(fault.action);
   const code = fault.code ?? 'InternalError';
-  return new ApiError(code, `A fault was ordered: ${code}.`, `按要求返回的错误：${code}。`);
+  const quoted = `[request id:${requestId}]`;
+  return new ApiError(code, `A fault was ordered: ${code}. ${quoted}`, `按要求返回的错误：${code}。${quoted}`);
 }
 
 function clientTokenOf(wire: WireCall): string {

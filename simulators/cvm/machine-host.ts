@@ -5,7 +5,7 @@ import { createRandom, seedOf } from './random.ts';
 import type { MachineHost } from './world.ts';
 
 /** Port of the model server on every machine. */
-const MODEL_PORT = 11434;
+export const MODEL_PORT = 11434;
 /** Addresses that are tried before a launch fails because none is free. */
 const MAX_TRIES = 50;
 

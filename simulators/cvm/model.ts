@@ -77,6 +77,8 @@ export interface InstanceRecord {
   /** From when DescribeInstances knows it. */
   readonly visibleAt: EpochMs;
   tagsAt: EpochMs;
+  /** When the tags that TagResources set last will show. */
+  retaggedAt?: EpochMs;
   state: InstanceState;
   restrictState: 'NORMAL' | 'PROTECTIVELY_ISOLATED';
   isolatedSource: 'NOTISOLATED' | 'ARREAR';

@@ -285,6 +285,93 @@ describe('the tag service', () => {
     expect(await cloud.code('ModifyResourceTags', { ...body, ...tags }, { version: asked })).toBe(code);
   });
 
+  const tag = (TagKey: string, TagValue = '1') => ({ TagKey, TagValue });
+
+  it('sets tags of several instances as late as those of a purchase, and leaves others as they are', async () => {
+    await cloud.simulator.close();
+    const timing = { appear: [0, 0], tags: [8000, 8000] } as const;
+    cloud = await openCloud({ timing });
+    const ids = await cloud.run({
+      InstanceCount: 2,
+      TagSpecification: [
+        {
+          ResourceType: 'instance',
+          Tags: [
+            { Key: 'old', Value: '1' },
+            { Key: 'pool', Value: 'a' },
+          ],
+        },
+      ],
+    });
+    await cloud.clock.advance(20_000);
+    const names = [...ids, 'ins-aaaaaaaa'].map(resource);
+    const body = { ResourceList: names, Tags: [tag('pool', 'b'), tag('new')] };
+    expect(await cloud.call('TagResources', body, { version })).toMatchObject({
+      FailedResources: [{ Resource: names[2], Code: 'InvalidParameterValue.ResourceIdInvalid' }],
+    });
+    await cloud.clock.advance(7000);
+    for (const id of ids) expect((await cloud.row(id))?.['Tags']).toHaveLength(2);
+    await cloud.clock.advance(1000);
+    const tags = [
+      { Key: 'old', Value: '1' },
+      { Key: 'pool', Value: 'b' },
+      { Key: 'new', Value: '1' },
+    ];
+    for (const id of ids) expect((await cloud.row(id))?.['Tags']).toEqual(tags);
+  });
+
+  it('lets the tags that were set last win, however late each shows', async () => {
+    await cloud.simulator.close();
+    cloud = await openCloud({ timing: { appear: [0, 0], tags: [1000, 10_000] } });
+    const [id = ''] = await cloud.run();
+    await cloud.clock.advance(10_000);
+    for (let round = 1; round <= 20; round += 1) {
+      for (const value of ['a', 'b', `c${round}`]) {
+        await cloud.call('TagResources', { ResourceList: [resource(id)], Tags: [tag('pool', value)] }, { version });
+      }
+      await cloud.clock.advance(10_000);
+      expect((await cloud.row(id))?.['Tags']).toEqual([{ Key: 'pool', Value: `c${round}` }]);
+    }
+  });
+
+  it('needs a permission of its own for that', async () => {
+    cloud.simulator.setPermissions('xxx', ['cvm:DescribeInstances', 'tag:ModifyResourceTags']);
+    const body = { ResourceList: [resource('ins-aaaaaaaa')], Tags: [tag('a')] };
+    expect(await cloud.code('TagResources', body, { version })).toBe('UnauthorizedOperation.PermissionDenied');
+    cloud.simulator.setPermissions('xxx', ['tag:TagResources']);
+    expect(await cloud.code('TagResources', body, { version })).toBe('ok');
+  });
+
+  const known = [resource('ins-aaaaaaaa')];
+  it.each([
+    [
+      'a malformed resource',
+      { ResourceList: ['ins-aaaaaaaa'], Tags: [tag('a')] },
+      'InvalidParameterValue.ResourceDescriptionError',
+    ],
+    [
+      '11 resources',
+      { ResourceList: Array(11).fill(known[0]), Tags: [tag('a')] },
+      'LimitExceeded.ResourceNumPerRequest',
+    ],
+    [
+      '11 tags',
+      { ResourceList: known, Tags: [...'abcdefghijk'].map((key) => tag(key)) },
+      'LimitExceeded.TagNumPerRequest',
+    ],
+    ['a key twice', { ResourceList: known, Tags: [tag('a'), tag('a')] }, 'InvalidParameterValue.TagKeyDuplicate'],
+    ['an empty key', { ResourceList: known, Tags: [tag('')] }, 'InvalidParameterValue.TagKeyEmpty'],
+    ['a long key', { ResourceList: known, Tags: [tag('k'.repeat(128))] }, 'InvalidParameterValue.TagKeyLengthExceeded'],
+    [
+      'a long value',
+      { ResourceList: known, Tags: [tag('a', 'v'.repeat(256))] },
+      'InvalidParameterValue.TagValueLengthExceeded',
+    ],
+    ['a reserved key', { ResourceList: known, Tags: [tag('project')] }, 'InvalidParameter.ReservedTagKey'],
+  ])('sets nothing with %s', async (_name, body, code) => {
+    expect(await cloud.code('TagResources', body, { version })).toBe(code);
+  });
+
   it('is found by its host name, and refuses the actions of another service there', async () => {
     const host = 'tag.tencentcloudapi.com';
     const agent = everywhere();

@@ -6,6 +6,8 @@ const PER_SECOND: Readonly<Record<string, number>> = {
   DescribeInstanceTypeConfigs: 40,
   DescribeZones: 20,
   DescribeRegions: 20,
+  TagResources: 20,
+  ModifyResourceTags: 20,
 };
 const PER_SECOND_ELSE = 10;
 

@@ -204,3 +204,7 @@ export const ModifyResourceTags = z.strictObject({
   ReplaceTags: z.array(z.strictObject({ TagKey: text, TagValue: text })).optional(),
   DeleteTags: z.array(z.strictObject({ TagKey: text })).optional(),
 });
+export const TagResources = z.strictObject({
+  ResourceList: z.array(text).min(1),
+  Tags: z.array(z.strictObject({ TagKey: text, TagValue: text })).min(1),
+});

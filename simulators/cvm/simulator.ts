@@ -12,11 +12,12 @@ import { createGateway } from './gateway.ts';
 import { createJournal, type Journal } from './journal.ts';
 import { handleArrears } from './lifecycle.ts';
 import { metadataApp } from './machine/metadata.ts';
-import { createMachineHost } from './machine-host.ts';
+import { createMachineHost, MODEL_PORT } from './machine-host.ts';
 import { metadataOf } from './metadata-source.ts';
 import type { WorldSpec } from './model.ts';
 import { createRandom } from './random.ts';
 import { createRates } from './rates.ts';
+import { startSharedHost } from './shared-machine-host.ts';
 import { stateOf, type WorldState } from './state.ts';
 import { splitTarget } from './wire.ts';
 import { type AccountOptions, createWorld, DEFAULT_TIMING, type Timing } from './world.ts';
@@ -36,8 +37,11 @@ export interface CvmSimulatorOptions {
   /** Default: one, with the key `xxx:xxx` of the sample manifests and a balance of 100. */
   readonly accounts?: readonly AccountOptions[];
   readonly world?: WorldSpec;
-  /** False: no servers run on the machines' addresses. */
-  readonly machines?: boolean;
+  /**
+   * False: no servers run on the machines' addresses. `shared`: one listener, on a port of its own (`machinePort`), stands for
+   * all of them, so that there can be thousands.
+   */
+  readonly machines?: boolean | 'shared';
   /** Against what signature times are checked; default `Date.now`, whatever `clock` says, since SDKs sign with that. */
   readonly realNow?: () => number;
   /** Multiplies the published request rates; `Infinity` switches them off. */
@@ -49,6 +53,8 @@ export interface CvmSimulatorOptions {
 /** A running simulator: the API, `/_sim/` and `/_metadata/ID/` on one port, and a server for every machine. */
 export interface CvmSimulator extends Controls {
   readonly port: number;
+  /** Where the model servers of the machines listen, each on its machine's address. */
+  readonly machinePort: number;
   /** `127.0.0.1:PORT`, as the SDKs want it. */
   readonly endpoint: string;
   readonly url: string;
@@ -69,7 +75,9 @@ export async function startCvmSimulator(options: CvmSimulatorOptions = {}): Prom
   const random = createRandom(seed);
   let port = 0;
   const journal = createJournal(() => clock.now(), options.journalCap);
-  const machines = createMachineHost({ clock, seed, isServing: options.machines ?? true, port: () => port });
+  const shared = options.machines === 'shared' ? await startSharedHost({ clock, seed, port: 0 }) : undefined;
+  const isServing = options.machines !== false;
+  const machines = shared ?? createMachineHost({ clock, seed, isServing, port: () => port });
   const world = createWorld({
     clock,
     random,
@@ -110,12 +118,16 @@ export async function startCvmSimulator(options: CvmSimulatorOptions = {}): Prom
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port ?? 0, host, resolve);
+  }).catch(async (error: unknown) => {
+    await machines.close();
+    throw error;
   });
   port = (server.address() as AddressInfo).port;
 
   return {
     ...controls,
     port,
+    machinePort: shared?.port ?? MODEL_PORT,
     endpoint: `${host}:${port}`,
     url: `http://${host}:${port}`,
     clock,

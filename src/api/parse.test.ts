@@ -62,6 +62,7 @@ describe('a spec as it should be', () => {
         },
         drainTimeoutMs: 90_000,
         surge: 0,
+        launchesPerHour: 9,
         deletionPolicy: 'Delete',
         checkIntervalMs: 20_000,
         paused: false,

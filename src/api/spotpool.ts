@@ -448,6 +448,8 @@ const InstanceStatus = z.object({
   missingSince: time('When the list first came without it.').optional(),
   drainingSince: time('When it was told to leave.').optional(),
   terminatingSince: time('When its release was asked for.').optional(),
+  releaseRefusedAt: time('When its release was last refused until somebody changes something.').optional(),
+  releaseRefusal: z.enum(['ReleaseRefused', 'PermissionDenied']).optional().describe('Why it was refused.'),
   probeFailures: z.int32().optional().describe('Failed readiness questions in a row, at most failureThreshold.'),
   silentSince: time('When the first of these questions failed.').optional(),
   hourlyCost: z.string().max(32).optional().describe('What it costs by the hour, disk and bandwidth included.'),
@@ -573,6 +575,11 @@ const SpotPoolStatus = z
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
       .optional()
       .describe('Ready, Reconciling, Stalled, CapacityAvailable, CredentialsValid, GatewaySynced and others.'),
+    account: z
+      .string()
+      .max(128)
+      .optional()
+      .describe('A name for the account and region in which the machines were seen last; tells nothing of the keys.'),
     instances: z.array(InstanceStatus).max(2000).optional().describe('The machines.'),
     offerings: z.array(OfferingStatus).max(32).optional().describe('What is known of each way to buy.'),
     buyingStopped: BuyingStop.optional().describe('Present while the account or the spec does not let the pool buy.'),

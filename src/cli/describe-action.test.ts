@@ -142,6 +142,7 @@ Spec:
   Ready when:       GET :11434/api/tags answers 200 within 5s
   Replaced when:    not running after 5m, not ready after 10m, or silent 3 times in a row
   Drains for:       at most 30s
+  Buys:             at most 9 machines within an hour
   Checked:          every 20s
   When deleted:     its machines are released
 Status:
@@ -174,6 +175,33 @@ Events:
     const text = describeObject(fresh, [], now);
     for (const title of ['Status', 'Machines', 'Offerings', 'Purchases under way', 'Conditions', 'Events']) {
       expect(text).toContain(`\n${title}:   <none>\n`);
+    }
+  });
+
+  it('hands nothing on that a terminal obeys, whoever wrote it', () => {
+    const hostile = 'x\u001b[2J\u009b31m\r\ny\u202e';
+    const [machine] = status.instances ?? [];
+    const [condition] = status.conditions ?? [];
+    if (!machine || !condition) throw new Error('the pool has a machine and a condition');
+    const shown: SpotPoolStatus = {
+      ...status,
+      instances: [{ ...machine, message: hostile, publicIp: hostile }],
+      conditions: [{ ...condition, message: hostile }],
+      buyingStopped: { reason: hostile, message: hostile, until: ago(-M), generation: 1 },
+    };
+    const metadata = { ...pool.metadata, annotations: { note: hostile } };
+    const event = {
+      type: 'Normal',
+      reason: 'X',
+      note: hostile,
+      count: 1,
+      firstSeen: ago(M),
+      lastSeen: ago(M),
+    } as const;
+    for (const kind of ['SpotPool', 'Other']) {
+      const text = describeObject({ ...pool, kind, metadata, status: shown }, [event], now);
+      expect(text).toContain('x\u{fffd}[2J');
+      expect(text).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
     }
   });
 

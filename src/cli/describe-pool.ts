@@ -1,6 +1,12 @@
 import type { KubeObject } from '../api/meta.ts';
 import { parseSpec } from '../api/parse.ts';
-import { type InstanceStatus, SpotPoolKind, type SpotPoolSpec, type SpotPoolStatus } from '../api/spotpool.ts';
+import {
+  type InstanceStatus,
+  type Spend,
+  SpotPoolKind,
+  type SpotPoolSpec,
+  type SpotPoolStatus,
+} from '../api/spotpool.ts';
 import { offeringId } from '../cloud/cloud.ts';
 import type { EpochMs } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
@@ -44,6 +50,7 @@ function specLines(raw: unknown): readonly string[] {
         `${formatDuration(readiness.readyTimeoutMs)}, or silent ${readiness.failureThreshold} times in a row`,
     ],
     ['Drains for', `at most ${formatDuration(spec.drainTimeoutMs)}`],
+    ['Buys', `at most ${spec.launchesPerHour} machines within an hour`],
     ['Checked', `every ${formatDuration(spec.checkIntervalMs)}`],
     [
       'When deleted',
@@ -77,12 +84,27 @@ function keysText({ credentials }: SpotPoolSpec): string {
 }
 
 function statusLines(status: SpotPoolStatus, now: EpochMs): readonly string[] {
-  const { size = 0, ready = 0, outdated = 0, hourlyCost, currency = '', buyingStopped: stop } = status;
+  const {
+    size = 0,
+    ready = 0,
+    outdated = 0,
+    hourlyCost,
+    hourlySavings,
+    spend,
+    currency = '',
+    buyingStopped: stop,
+  } = status;
   return lines([
     ['Size', `${size} alive, ${ready} ready${outdated === 0 ? '' : `, ${outdated} of an older spec`}`],
     ['Cost', hourlyCost === undefined ? '' : `${hourlyCost} ${currency} an hour`.replace('  ', ' ')],
+    ['Saved', hourlySavings === undefined ? '' : `${hourlySavings} ${currency} an hour against the on-demand price`],
+    ['Spent', spend === undefined ? '' : spentText(spend, currency)],
     ['Buying stopped', stop ? `${stop.reason}: ${stop.message} Tried again in ${untilText(stop.until, now)}.` : ''],
   ]);
+}
+
+function spentText({ thisHour, today, thisMonth, savedThisMonth }: Spend, currency: string): string {
+  return `${thisHour} this hour, ${today} today, ${thisMonth} this month (${savedThisMonth} saved), in ${currency} and UTC`;
 }
 
 const MACHINE_HEADS = ['ID', 'PHASE', 'REASON', 'ADDRESS', 'OFFERING', 'COST/H', 'AGE', 'MESSAGE'];

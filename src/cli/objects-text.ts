@@ -36,7 +36,18 @@ export function documentText(
   if (format === 'name') return objects.map(({ metadata }) => `${resourceOf(definition)}/${metadata.name}\n`).join('');
   const [first] = objects;
   const value = names.length === 1 && first ? first : { apiVersion: 'v1', kind: 'List', items: objects };
-  return format === 'json'
-    ? `${JSON.stringify(value, null, 4)}\n`
-    : stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+  return dataText(format, value);
+}
+
+/** What JSON leaves as it is although a terminal may obey it. */
+const UNESCAPED = /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
+/** Data for programs, harmless on a terminal too. JSON stays true to the letter; in YAML such signs become `�`. */
+export function dataText(format: 'json' | 'yaml', value: unknown): string {
+  if (format === 'json') return `${JSON.stringify(value, null, 4).replaceAll(UNESCAPED, escaped)}\n`;
+  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false }).replaceAll(UNESCAPED, '\u{fffd}');
+}
+
+function escaped(sign: string): string {
+  return `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -60,7 +60,7 @@ describe('plan', () => {
       'SpotPool default/a in ap-singapore: minimum 2, maximum 3, 0 alive',
       'OFFERING | STOCK | COST/H | TRAFFIC/GIB | QUOTA (VCPU) | WOULD BUY',
       'ap-singapore-2/GN7/subnet-a/SPOTPAID | selling | 0.27 USD | 0.12 USD | 0 of 64 used | 2',
-      'ap-singapore-2/GN8/subnet-a/POSTPAID_BY_HOUR | ? | 0.27 USD | 0.12 USD | - | 0',
+      'ap-singapore-2/GN8/subnet-a/POSTPAID_BY_HOUR | ? | 1.27 USD | 0.12 USD | - | 0',
       'Would buy 2 of ap-singapore-2/GN7/subnet-a/SPOTPAID, for 0.54 USD an hour.',
       '',
       'Nothing was bought.',

@@ -15,7 +15,8 @@ import { readNamedManifests } from './manifest-files.ts';
 import type { OpenCloudContext } from './plan.ts';
 import { columnsText, counted } from './text.ts';
 
-interface PlanEdges {
+/** What a command needs that asks the cloud of a pool. */
+export interface PlanEdges {
   readonly io: CliIo;
   readonly open: (pool: SpotPool, readSecret: OpenCloudContext['readSecret']) => Promise<OpenCloud>;
 }
@@ -44,7 +45,8 @@ export async function plan(paths: readonly string[], { io, open }: PlanEdges): P
   if (failures > 0) throw new CliError(`${counted(failures, 'pool')} could not be planned`);
 }
 
-function secretReader(documents: readonly ManifestDocument[]): OpenCloudContext['readSecret'] {
+/** Looks for Secrets among manifests. */
+export function secretReader(documents: readonly ManifestDocument[]): OpenCloudContext['readSecret'] {
   return async (namespace, name) => {
     const key = keyText({ namespace, name });
     const secret = documents.find(({ kind, metadata }) => kind === 'Secret' && keyText(metadata) === key);

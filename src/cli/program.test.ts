@@ -2,26 +2,28 @@ import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
 import { createFakeIo, runCli } from '../../test/builders/cli.ts';
+import { adoptCommand } from './adopt.ts';
 import { planCommand } from './plan.ts';
 import { createProgram } from './program.ts';
 
-const plan = (): Command =>
-  planCommand(createFakeIo(), () => {
-    throw new Error('the cloud must not be asked');
-  });
-const commands = createProgram(createFakeIo(), [plan()]).commands.filter((command) => command.name() !== 'help');
+const cloudless = (): never => {
+  throw new Error('the cloud must not be asked');
+};
+/** The commands that need adapters; `run` aside. */
+const extra = (): Command[] => [planCommand(createFakeIo(), cloudless), adoptCommand(createFakeIo(), cloudless)];
+const commands = createProgram(createFakeIo(), extra()).commands.filter((command) => command.name() !== 'help');
 
 describe('help', () => {
   it('is shown when nothing is asked for', async () => {
     const { code, out, err } = await runCli([]);
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(out).toContain('Usage: aiops COMMAND');
-    for (const command of commands.filter((each) => each.name() !== 'plan'))
+    for (const command of commands.filter((each) => !['plan', 'adopt'].includes(each.name())))
       expect(out).toContain(`\n  ${command.name()} `);
   });
 
   it.each(commands.map((command) => command.name()))('of %s says what it does, with an example', async (name) => {
-    const { code, out } = await runCli([name, '--help'], createFakeIo(), [plan()]);
+    const { code, out } = await runCli([name, '--help'], createFakeIo(), extra());
     expect(code).toBe(0);
     expect(out).toContain(`Usage: aiops ${name}`);
     expect(out).toMatch(new RegExp(`\\nExamples:\\n  .*aiops ${name}`));
@@ -82,9 +84,10 @@ describe('a command that is written wrongly', () => {
       ['plan', '-f', '-', '--connect-to', 'x'],
       `error: option '--connect-to <host:port=host:port>' argument 'x' is invalid. --connect-to "x": write HOST:PORT=HOST:PORT, for instance cvm.example.com:443=127.0.0.1:8443 (IPv6 in brackets)\n`,
     ],
+    [['adopt'], "error: missing required argument 'pool'\n"],
     [['version', 'now'], "error: too many arguments for 'version'. Expected 0 arguments but got 1: now.\n"],
   ])('%j is refused in one line', async (args, err) => {
-    expect(await runCli(args, createFakeIo(), [plan()])).toEqual({ code: 2, out: '', err });
+    expect(await runCli(args, createFakeIo(), extra())).toEqual({ code: 2, out: '', err });
   });
 });
 

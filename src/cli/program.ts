@@ -4,8 +4,10 @@ import { crdsCommand } from './crds.ts';
 import { deleteCommand } from './delete.ts';
 import { describeCommand } from './describe.ts';
 import { getCommand } from './get.ts';
+import { historyCommand } from './history.ts';
 import { type CliIo, complaint } from './io.ts';
 import { scaleCommand } from './scale.ts';
+import { startCommand, stopCommand } from './stop.ts';
 import { validateCommand } from './validate.ts';
 import { versionCommand, versionText } from './version.ts';
 
@@ -21,13 +23,15 @@ Examples:
   aiops run --manifests pools/             start the operator
   aiops get spotpools                      what there is
   aiops describe spotpool my-pool          why it is as it is
+  aiops history my-pool --since 24h        what it has decided, and why
   aiops scale spotpool my-pool --replicas 3
   aiops delete spotpool my-pool            release its machines
+  aiops stop --all                         buy and release nothing any more
 
 aiops COMMAND --help says more about a command, with examples.`;
 
 /**
- * The whole command line. `extra` are the commands that need adapters (`run`, `plan`), built where those are known.
+ * The whole command line. `extra` are the commands that need adapters (`run`, `plan`, `adopt`), built where those are known.
  * Commands load what they need when they run, so that `--help` and `version` are there at once.
  */
 export function createProgram(io: CliIo, extra: readonly Command[] = []): Command {
@@ -45,8 +49,11 @@ export function createProgram(io: CliIo, extra: readonly Command[] = []): Comman
     ...extra,
     getCommand(io),
     describeCommand(io),
+    historyCommand(io),
     scaleCommand(io),
     deleteCommand(io),
+    stopCommand(io),
+    startCommand(io),
     crdsCommand(io),
     versionCommand(io),
   ];

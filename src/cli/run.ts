@@ -22,6 +22,18 @@ function port(text: string): number {
   return value;
 }
 
+function count(text: string): number {
+  if (!/^[0-9]{1,6}$/.test(text)) throw new InvalidArgumentError('Write a number of machines, 0 to 999999.');
+  return Number(text);
+}
+
+function amount(text: string): number {
+  if (!/^[0-9]{1,9}(\.[0-9]{1,6})?$/.test(text)) {
+    throw new InvalidArgumentError('Write an amount of money with at most six places, for instance 12.50.');
+  }
+  return Number(text);
+}
+
 /** `aiops run`. `start` runs the operator until it is told to stop. */
 export function runCommand(io: CliIo, start: (settings: OperatorSettings) => Promise<void>): Command {
   const command = new Command('run')
@@ -33,6 +45,18 @@ export function runCommand(io: CliIo, start: (settings: OperatorSettings) => Pro
       '--prune',
       'delete objects whose manifest stays away for 5 seconds; without it they are kept and shown as unmanaged',
       false,
+    )
+    .option('--observe', 'watch only: nothing is bought or released, and events tell what would have been', false)
+    .addOption(
+      new Option('--max-machines <count>', 'the most machines of all pools together (default: no limit)').argParser(
+        count,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--max-cost-per-hour <amount>',
+        'the most that all machines together may cost by the hour, in the currency of the account (default: no limit)',
+      ).argParser(amount),
     )
     .option('--bind-address <address>', 'where metrics and health listen', '127.0.0.1')
     .addOption(new Option('--metrics-port <port>', 'Prometheus metrics under /metrics').default(8080).argParser(port))

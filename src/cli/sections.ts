@@ -1,6 +1,6 @@
 import { ageText } from '../api/table.ts';
 import type { EpochMs } from '../lib/clock.ts';
-import { columnsText } from './text.ts';
+import { columnsText, printable } from './text.ts';
 
 /** A part of a description, under its own title. */
 export interface Section {
@@ -16,7 +16,7 @@ export function fieldsText(fields: readonly (readonly [name: string, value: stri
 
 export function sectionText({ title, lines }: Section): string {
   if (lines.length === 0) return `${title}:   <none>\n`;
-  return `${title}:\n${lines.map((line) => `  ${line}\n`).join('')}`;
+  return `${title}:\n${lines.map((line) => `  ${printable(line)}\n`).join('')}`;
 }
 
 /** A table as lines; none where there are no rows. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { columnsText, counted } from './text.ts';
+import { columnsText, counted, printable } from './text.ts';
 
 describe('counted', () => {
   it.each([
@@ -30,6 +30,26 @@ describe('columnsText', () => {
         expect(lines.some((line) => line !== line.trimEnd())).toBe(false);
         const start = Math.max(...rows.map(([first]) => first.length)) + 3;
         for (const [index, [, second]] of rows.entries()) expect(lines[index]?.startsWith(second, start)).toBe(true);
+      }),
+    );
+  });
+});
+
+describe('printable', () => {
+  it.each([
+    ['plain 文本 text', 'plain 文本 text'],
+    ['two\nlines', 'two lines'],
+    ['\u001b[31mred\u0007', '\u{fffd}[31mred\u{fffd}'],
+    ['\u009b2J', '\u{fffd}2J'],
+    ['abc\u202etxt', 'abc\u{fffd}txt'],
+  ])('%j', (text, shown) => expect(printable(text)).toBe(shown));
+
+  it('lets nothing through that a terminal obeys, in columns either, and keeps the length', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        expect(printable(text)).toHaveLength(text.length);
+        expect(printable(text)).not.toMatch(/\p{Cc}/u);
+        expect(columnsText([[text, text]]).slice(0, -1)).not.toMatch(/\p{Cc}/u);
       }),
     );
   });

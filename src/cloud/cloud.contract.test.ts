@@ -37,7 +37,12 @@ async function memory({ tagsMs = 0, listMs = 0 }: CloudDelays = {}): Promise<{ c
   };
 }
 
-const ACTIONS = { launch: 'RunInstances', sweep: 'DescribeInstances', release: 'TerminateInstances' } as const;
+const ACTIONS = {
+  launch: 'RunInstances',
+  sweep: 'DescribeInstances',
+  release: 'TerminateInstances',
+  claim: 'TagResources',
+} as const;
 
 async function tencent(
   assumptions: Partial<Assumptions>,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { launchOrder, offering } from '../../test/builders/launch-order.ts';
-import type { Cloud, Instance, LaunchOrder, Offering } from './cloud.ts';
+import type { Cloud, Instance, LaunchOrder, Offering, Ownership } from './cloud.ts';
 
 /** What a test does to a cloud, whichever it is. */
 export interface CloudWeather {
@@ -13,7 +13,7 @@ export interface CloudWeather {
   /** The next purchase has its effect, and its answer never arrives. */
   loseAnswerToLaunch(): void;
   /** The keys may not use this any more. */
-  forbid(method: 'launch' | 'sweep' | 'release'): void;
+  forbid(method: 'launch' | 'sweep' | 'release' | 'claim'): void;
   /** Lists and searches by id lack this machine, although it lives. */
   hide(id: string): void;
   /** Takes the machine away, as a reclaim does. */
@@ -39,6 +39,7 @@ export type OpenCloudForTest = (delays?: CloudDelays) => Promise<{ cloud: Cloud;
 
 const never = new AbortController().signal;
 const stranger = 'img-00000000';
+const adopter: Ownership = { installation: 'installation-2', poolUid: 'pool-uid-2', pool: 'default/second' };
 
 /** What every implementation of {@link Cloud} keeps, by looking at what happened and never at which call was made. */
 export function describeCloud(name: string, open: OpenCloudForTest): void {
@@ -52,6 +53,7 @@ export function describeCloud(name: string, open: OpenCloudForTest): void {
       find: (ids: readonly string[]) => finish(cloud.find(ids, never)),
       sweep: async (maxAgeMs = 0) => (await finish(cloud.sweep(maxAgeMs, never))).instances,
       release: (ids: readonly string[]) => finish(cloud.release(ids, never)),
+      claim: (ids: readonly string[], owner = adopter) => finish(cloud.claim(ids, owner, never)),
     };
   };
   const byId = (instances: readonly Instance[]) => instances.map(({ id }) => id).toSorted();
@@ -295,6 +297,76 @@ export function describeCloud(name: string, open: OpenCloudForTest): void {
     });
   });
 
+  describe(`${name}: claiming`, () => {
+    it('gives machines of anybody a new owner, as often as it is asked', async () => {
+      const { launch, claim, find, sweep } = await setUp();
+      const [id = '', other = ''] = await launch({ count: 2 });
+      for (let times = 0; times < 2; times += 1) {
+        expect(await claim([id])).toEqual([{ id }]);
+        expect(await find([id])).toMatchObject([{ owner: adopter }]);
+      }
+      const owners = new Map((await sweep()).map((machine) => [machine.id, machine.owner]));
+      expect(owners).toEqual(
+        new Map([
+          [id, adopter],
+          [other, launchOrder().owner],
+        ]),
+      );
+      expect(await claim([id], launchOrder().owner)).toEqual([{ id }]);
+      expect(await find([id])).toMatchObject([{ owner: launchOrder().owner }]);
+    });
+
+    it('takes more machines than fit into one call', async () => {
+      const { cloud, launch, claim, sweep, weather } = await setUp();
+      const one = { ...offering(), zone: 'ap-singapore-1', subnetId: 'subnet-k3m8q0a1' };
+      const ids = [
+        ...(await launch({ count: 6 })),
+        ...(await launch({ offering: one, count: 6, clientToken: 'token-2' })),
+      ];
+      const results = await claim(ids);
+      expect(results.map(({ id }) => id).toSorted()).toEqual([...ids].toSorted());
+      expect(results.filter(({ error }) => error)).toEqual([]);
+      expect((await sweep()).map(({ owner }) => owner)).toEqual(ids.map(() => adopter));
+      expect(await weather.finish(cloud.claim([], adopter, never))).toEqual([]);
+    });
+
+    it('names the ids that do not exist, and claims the others', async () => {
+      const { launch, claim, sweep } = await setUp();
+      const [id = ''] = await launch();
+      const results = new Map(
+        (await claim(['ins-0000zzzz', id, 'not an id'])).map((result) => [result.id, result.error]),
+      );
+      expect(results.get(id)).toBeUndefined();
+      for (const bad of ['ins-0000zzzz', 'not an id']) {
+        expect(results.get(bad)).toMatchObject({ name: 'CloudError', reason: 'InvalidReference' });
+        expect(results.get(bad)?.message).toContain(bad);
+      }
+      expect(await sweep()).toMatchObject([{ id, owner: adopter }]);
+    });
+
+    it('shows as late as other tags, and the owner before until then', async () => {
+      const { launch, claim, find, weather } = await setUp({ tagsMs: 8000 });
+      const ids = await launch();
+      await weather.pass(9000);
+      await claim(ids);
+      expect(await find(ids)).toMatchObject([{ owner: launchOrder().owner }]);
+      await weather.pass(9000);
+      expect(await find(ids)).toMatchObject([{ owner: adopter }]);
+    });
+
+    it('tells of a missing permission for each machine, naming the action', async () => {
+      const { launch, claim, sweep, weather } = await setUp();
+      const ids = await launch({ count: 2 });
+      weather.forbid('claim');
+      const results = await claim(ids);
+      expect(results.map(({ id }) => id).toSorted()).toEqual([...ids].toSorted());
+      for (const { error } of results) {
+        expect(error).toMatchObject({ reason: 'PermissionDenied', action: expect.stringMatching(/./) });
+      }
+      expect((await sweep()).map(({ owner }) => owner)).toEqual(ids.map(() => launchOrder().owner));
+    });
+  });
+
   describe(`${name}: money and stock`, () => {
     it('knows what an hour costs, dearer with a larger disk, traffic only where there is some', async () => {
       const { cloud, weather } = await setUp();
@@ -307,6 +379,18 @@ export function describeCloud(name: string, open: OpenCloudForTest): void {
       expect(large.machine).toBe(small.machine);
       expect(large.disk).toBeGreaterThan(small.disk);
       expect(large.trafficPerGiB + large.bandwidth).toBe(0);
+    });
+
+    it('knows what the same costs on demand, whatever is bid, disk and bandwidth included', async () => {
+      const { cloud, weather } = await setUp();
+      const ask = (changes: Partial<LaunchOrder> = {}) => weather.finish(cloud.price(launchOrder(changes), never));
+      const spot = await ask({ offering: offering({ maxPrice: '5' }) });
+      const hourly = await ask({ offering: offering({ chargeType: 'POSTPAID_BY_HOUR' }) });
+      const total = hourly.machine + hourly.disk + hourly.bandwidth;
+      expect(hourly.onDemand).toBe(total);
+      expect(spot.onDemand).toBe(total);
+      expect(spot.machine).toBeLessThan(hourly.machine);
+      expect(spot.disk).toBe(hourly.disk);
     });
 
     it('knows what is selling', async () => {
@@ -339,6 +423,7 @@ export function describeCloud(name: string, open: OpenCloudForTest): void {
       ['findByName', (cloud, signal) => cloud.findByName('x', offering(), signal)],
       ['launch', (cloud, signal) => cloud.launch(launchOrder(), signal)],
       ['release', (cloud, signal) => cloud.release(['ins-0000zzzz'], signal)],
+      ['claim', (cloud, signal) => cloud.claim(['ins-0000zzzz'], adopter, signal)],
       ['price', (cloud, signal) => cloud.price(launchOrder(), signal)],
       ['stock', (cloud, signal) => cloud.stock(0, signal)],
       ['spotQuota', (cloud, signal) => cloud.spotQuota(signal)],

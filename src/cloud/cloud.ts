@@ -83,8 +83,10 @@ export interface Sweep {
 
 export interface LaunchOrder {
   readonly offering: Offering;
-  /** 1 to 100, all or nothing. */
+  /** 1 to 100; all or nothing, unless `atLeast` is given. */
   readonly count: number;
+  /** The fewest that are worth having, where the cloud can sell a part of an order; otherwise it has no effect. */
+  readonly atLeast?: number;
   readonly owner: Ownership;
   /** At most 64 ASCII characters; the same token with the same order buys once (where the cloud keeps its word). */
   readonly clientToken: string;
@@ -117,6 +119,8 @@ export interface HourlyPrice {
   readonly bandwidth: Micros;
   /** What a GiB of outgoing traffic costs; 0 where it is not billed by volume. */
   readonly trafficPerGiB: Micros;
+  /** What the same machine costs on demand, disk and bandwidth included; absent where the cloud does not tell. */
+  readonly onDemand?: Micros;
 }
 
 export interface Stock {
@@ -145,6 +149,13 @@ export interface ReleaseResult {
   readonly error?: Error;
 }
 
+/** What became of one machine that was to get another owner. */
+export interface ClaimResult {
+  readonly id: string;
+  /** `undefined`: its tags say so, or will within seconds. */
+  readonly error?: Error;
+}
+
 /**
  * What a pool needs of one account in one region, and no more. Every method may fail with a {@link CloudError} of reason
  * `Throttled`, `InvalidCredentials`, `PermissionDenied`, `ServerError`, `Unreachable` or `Unexpected`; others are named.
@@ -162,13 +173,19 @@ export interface Cloud {
   findByName(name: string, offering: Offering, signal: AbortSignal): Promise<readonly Instance[]>;
   /**
    * Buys. One call, never repeated inside.
-   * @returns the ids, `count` of them
+   * @param mayGo asked after every wait, right before the call goes out
+   * @returns the ids, `count` of them or, with `atLeast`, fewer; none when `mayGo` said no, and then nothing was bought
    * @throws {CloudError} `SoldOut`, `QuotaExceeded`, `PriceTooLow`, `InsufficientBalance`, `AccountRestricted`, `InvalidReference`,
    * `InvalidRequest`; with `isOutcomeUnknown` the machines may exist
    */
-  launch(order: LaunchOrder, signal: AbortSignal): Promise<readonly string[]>;
+  launch(order: LaunchOrder, signal: AbortSignal, mayGo?: () => boolean): Promise<readonly string[]>;
   /** Releases machines for good. A machine that is gone already counts as released. One bad id does not hold the others back. */
   release(ids: readonly string[], signal: AbortSignal): Promise<readonly ReleaseResult[]>;
+  /**
+   * Puts `owner` on machines, whoever's they were; their other tags stay. Lists show it as late as they show the tags of a
+   * purchase. Claiming twice has the effect of once, and one bad id does not hold the others back.
+   */
+  claim(ids: readonly string[], owner: Ownership, signal: AbortSignal): Promise<readonly ClaimResult[]>;
   /** What `order` costs by the hour. @throws {CloudError} `InvalidReference`, `InvalidRequest` too */
   price(
     order: Omit<LaunchOrder, 'owner' | 'clientToken' | 'name' | 'count'>,

@@ -40,16 +40,19 @@ export class CloudError extends Error {
   /** The vendor's own code, verbatim; empty when there was no readable answer. */
   readonly code: string;
   readonly requestId: string;
+  /** Of a refused purchase: the fewest machines that would have done. */
+  readonly atLeast: number | undefined;
   constructor(
     reason: CloudReason,
     message: string,
-    details: { action: string; code?: string; requestId?: string; cause?: unknown },
+    details: { action: string; code?: string; requestId?: string; cause?: unknown; atLeast?: number | undefined },
   ) {
     super(message, { cause: details.cause });
     this.reason = reason;
     this.action = details.action;
     this.code = details.code ?? '';
     this.requestId = details.requestId ?? '';
+    this.atLeast = details.atLeast;
   }
 
   /** Whether the call may have had its effect although it failed: a purchase must then be looked for, not repeated. */

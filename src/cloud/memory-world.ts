@@ -1,12 +1,14 @@
 import type { Clock, EpochMs } from '../lib/clock.ts';
 import type { Micros } from '../lib/money.ts';
 import {
+  type ClaimResult,
   type Cloud,
   type HourlyPrice,
   type Instance,
   type InstanceState,
   type LaunchOrder,
   type Offering,
+  type Ownership,
   offeringId,
   type ReleaseResult,
   type SpotQuota,
@@ -28,6 +30,8 @@ export interface MemoryMachine {
   forced?: InstanceState;
   isProtected: boolean;
   isHidden: boolean;
+  /** Whose it was said to be since, and from when lists show that; the latest last. */
+  readonly claims: { readonly owner: Ownership; readonly from: EpochMs }[];
 }
 
 /** Everything that the in-memory cloud knows. Nothing runs by itself: what a machine is doing follows from the time. */
@@ -55,6 +59,8 @@ const TERMINATING_MS = 10_000;
 const DISK_PRICE_PER_GIB: Micros = 200;
 const TRAFFIC_PRICE_PER_GIB: Micros = 120_000;
 const MACHINE_PRICE: Micros = 250_000;
+/** A spot machine costs a fifth, as with Tencent. */
+const ON_DEMAND_FACTOR = 5;
 const CPU_OF_EVERY_TYPE = 8;
 
 export function createMemoryWorld(edges: { clock: Clock; random: () => number }): MemoryWorld {
@@ -71,8 +77,9 @@ export function createMemoryWorld(edges: { clock: Clock; random: () => number })
 }
 
 /** The error of a refusal; its code says that no vendor wrote it. */
-export function refusal(reason: CloudReason, action: string, why: string): CloudError {
-  return new CloudError(reason, `The in-memory cloud refuses: ${why}.`, { action, code: `Memory.${reason}` });
+export function refusal(reason: CloudReason, action: string, why: string, atLeast?: number): CloudError {
+  const code = `Memory.${reason}`;
+  return new CloudError(reason, `The in-memory cloud refuses: ${why}.`, { action, code, atLeast });
 }
 
 /** @throws {CloudError} what a cloud may refuse a purchase with; nothing is bought then and the token is not remembered */
@@ -81,19 +88,18 @@ export function buy(world: MemoryWorld, order: LaunchOrder): readonly string[] {
   if (known) return known;
   assertBuyable(world, order);
   const shelf = world.stock.get(offeringId(order.offering));
-  if (shelf) shelf.left -= order.count;
-  const names = Array.from({ length: order.count }, (_, n) =>
-    order.count === 1 ? order.name : `${order.name}${n + 1}`,
-  );
+  const count = Math.min(order.count, shelf?.left ?? NEVER);
+  if (shelf) shelf.left -= count;
+  const names = Array.from({ length: count }, (_, n) => (order.count === 1 ? order.name : `${order.name}${n + 1}`));
   const ids = names.map((name) => make(world, order, name));
   world.tokens.set(order.clientToken, ids);
   return ids;
 }
 
 function assertBuyable(world: MemoryWorld, order: LaunchOrder): void {
-  const { offering, count } = order;
+  const { offering, count, atLeast = count } = order;
   const refuse = (reason: CloudReason, why: string): never => {
-    throw refusal(reason, 'launch', why);
+    throw refusal(reason, 'launch', why, atLeast);
   };
   const references = [order.imageId, order.vpcId, offering.subnetId, ...order.securityGroupIds, ...order.keyIds];
   const missing = references.find((reference) => world.missing.has(reference));
@@ -105,7 +111,7 @@ function assertBuyable(world: MemoryWorld, order: LaunchOrder): void {
   if (usedCores(world, offering.zone) + count * CPU_OF_EVERY_TYPE > (world.quotas.get(offering.zone) ?? NEVER)) {
     refuse('QuotaExceeded', `the quota of ${offering.zone} is used up`);
   }
-  if ((world.stock.get(offeringId(offering))?.left ?? NEVER) < count) {
+  if ((world.stock.get(offeringId(offering))?.left ?? NEVER) < atLeast) {
     refuse('SoldOut', `${offeringId(offering)} is sold out`);
   }
 }
@@ -124,6 +130,7 @@ function make(world: MemoryWorld, order: LaunchOrder, name: string): string {
     goneAt: NEVER,
     isProtected: false,
     isHidden: false,
+    claims: [],
     ...(settings.isFailing ? { forced: 'LaunchFailed' } : {}),
   });
   return id;
@@ -139,6 +146,22 @@ export function releaseOne(world: MemoryWorld, id: string): ReleaseResult {
   const shelf = world.stock.get(offeringId(machine.order.offering));
   if (shelf) shelf.left += 1;
   return { id };
+}
+
+export function claimOne(world: MemoryWorld, id: string, owner: Ownership): ClaimResult {
+  const machine = world.machines.get(id);
+  const now = world.clock.now();
+  if (!machine || now >= machine.goneAt) {
+    return { id, error: refusal('InvalidReference', 'claim', `${id} does not exist`) };
+  }
+  machine.claims.push({ owner, from: now + world.settings.tagsMs });
+  return { id };
+}
+
+function ownerOf(world: MemoryWorld, machine: MemoryMachine): Ownership | undefined {
+  const now = world.clock.now();
+  const claim = machine.claims.findLast(({ from }) => now >= from);
+  return claim?.owner ?? (now >= machine.tagsAt ? machine.order.owner : undefined);
 }
 
 /** What lists show now. */
@@ -167,12 +190,16 @@ export function quotaOf(world: MemoryWorld): readonly SpotQuota[] {
 }
 
 export function priceOf(world: MemoryWorld, order: Parameters<Cloud['price']>[0]): HourlyPrice {
+  const { instanceType, chargeType } = order.offering;
+  const spot = machinePrice(world, instanceType);
+  const disk = order.systemDisk.sizeGiB * DISK_PRICE_PER_GIB;
   return {
     currency: 'USD',
-    machine: machinePrice(world, order.offering.instanceType),
-    disk: order.systemDisk.sizeGiB * DISK_PRICE_PER_GIB,
+    machine: chargeType === 'SPOTPAID' ? spot : ON_DEMAND_FACTOR * spot,
+    disk,
     bandwidth: 0,
     trafficPerGiB: order.publicBandwidthMbps > 0 ? TRAFFIC_PRICE_PER_GIB : 0,
+    onDemand: ON_DEMAND_FACTOR * spot + disk,
   };
 }
 
@@ -197,6 +224,7 @@ function toInstance(world: MemoryWorld, machine: MemoryMachine): Instance {
   const { order, id, name, number, createdAt } = machine;
   const { zone, instanceType, subnetId, chargeType } = order.offering;
   const state = stateOf(world, machine);
+  const owner = ownerOf(world, machine);
   const hasAddress = state !== 'Pending' && state !== 'LaunchFailed';
   // A block set aside for tests: no machine of anybody answers there.
   const suffix = `${number >> 8}.${number & 255}`;
@@ -206,7 +234,7 @@ function toInstance(world: MemoryWorld, machine: MemoryMachine): Instance {
     imageId: order.imageId,
     ...(hasAddress ? { privateIp: `10.0.${suffix}` } : {}),
     ...(hasAddress && order.publicBandwidthMbps > 0 ? { publicIp: `198.18.${suffix}` } : {}),
-    ...(world.clock.now() >= machine.tagsAt ? { owner: order.owner } : {}),
+    ...(owner ? { owner } : {}),
     ...(state === 'LaunchFailed' ? { lastError: 'told to fail' } : {}),
   };
 }

@@ -7,11 +7,13 @@ import {
   type InstanceState,
   type Offering,
   offeringId,
+  type ReleaseResult,
 } from './cloud.ts';
 import { CloudError, type CloudReason } from './errors.ts';
 import {
   alive,
   buy,
+  claimOne,
   createMemoryWorld,
   listed,
   type MemoryMachine,
@@ -35,7 +37,7 @@ export interface MemoryWeather {
   /** An image, VPC, subnet, security group or key pair of this id does not exist. */
   forget(reference: string): void;
   setQuota(zone: string, total: number): void;
-  /** The market price of an hour; 0.25 without a call. */
+  /** The market price of an hour; 0.25 without a call. On demand it is five times as much. */
   setPrice(instanceType: string, price: Micros): void;
   /** Lists and tags show a new machine this much later. */
   delayTags(ms: number): void;
@@ -116,6 +118,21 @@ function createCloud(world: MemoryWorld, perform: Perform): Cloud {
   const { clock } = world;
   const sharedSweep = createSharedCall<Awaited<ReturnType<Cloud['sweep']>>>(clock);
   const sharedStock = createSharedCall<Awaited<ReturnType<Cloud['stock']>>>(clock);
+  /** One call about several machines. A failure of the call as a whole is each machine's failure. */
+  const forEach = async (
+    method: 'release' | 'claim',
+    ids: readonly string[],
+    signal: AbortSignal,
+    work: (id: string) => ReleaseResult,
+  ): Promise<readonly ReleaseResult[]> => {
+    const unique = [...new Set(ids)];
+    try {
+      return await perform(method, ids.join(), signal, () => unique.map(work));
+    } catch (error) {
+      if (error instanceof CloudError) return unique.map((id) => ({ id, error }));
+      throw error;
+    }
+  };
   const sweepNow = () => ({ at: clock.now(), instances: listed(world).filter(({ owner }) => owner) });
   return {
     sweep: (maxAgeMs, signal) => sharedSweep(maxAgeMs, signal, (shared) => perform('sweep', '', shared, sweepNow)),
@@ -125,18 +142,14 @@ function createCloud(world: MemoryWorld, perform: Perform): Cloud {
       perform('findByName', name, signal, () =>
         listed(world).filter((each) => each.name.startsWith(name) && each.zone === zone && each.subnetId === subnetId),
       ),
-    launch: (order, signal) =>
-      perform('launch', `${order.count} ${offeringId(order.offering)} ${order.name}`, signal, () => buy(world, order)),
-    release: async (ids, signal) => {
-      const unique = [...new Set(ids)];
-      try {
-        return await perform('release', ids.join(), signal, () => unique.map((id) => releaseOne(world, id)));
-      } catch (error) {
-        // A failure of the call as a whole is each machine's failure.
-        if (error instanceof CloudError) return unique.map((id) => ({ id, error }));
-        throw error;
-      }
-    },
+    launch: async (order, signal, mayGo) =>
+      mayGo?.() === false
+        ? []
+        : perform('launch', `${order.count} ${offeringId(order.offering)} ${order.name}`, signal, () =>
+            buy(world, order),
+          ),
+    release: (ids, signal) => forEach('release', ids, signal, (id) => releaseOne(world, id)),
+    claim: (ids, owner, signal) => forEach('claim', ids, signal, (id) => claimOne(world, id, owner)),
     price: (order, signal) => perform('price', offeringId(order.offering), signal, () => priceOf(world, order)),
     stock: (maxAgeMs, signal) =>
       sharedStock(maxAgeMs, signal, (shared) => perform('stock', '', shared, () => stockOf(world))),

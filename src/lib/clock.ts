@@ -96,3 +96,23 @@ export async function withDeadline<T>(
     parent?.removeEventListener('abort', follow);
   }
 }
+
+/** What `work` comes to within `ms` on `clock`, or else `late`; the work then goes on, and what becomes of it is nobody's concern here. */
+export async function unlessLate<T>(
+  clock: Clock,
+  ms: number,
+  work: Promise<T>,
+  late: () => T | Promise<T>,
+): Promise<T> {
+  work.catch(() => {});
+  let cancel = (): void => {};
+  const passed = new Promise<'late'>((resolve) => {
+    cancel = clock.after(ms, () => resolve('late'));
+  });
+  try {
+    const first = await Promise.race([work.then((value) => ({ value })), passed]);
+    return first === 'late' ? await late() : first.value;
+  } finally {
+    cancel();
+  }
+}

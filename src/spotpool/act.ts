@@ -3,14 +3,30 @@ import type { LaunchIntent, SpotPool } from '../api/spotpool.ts';
 import { offeringId } from '../cloud/cloud.ts';
 import { CloudError } from '../cloud/errors.ts';
 import type { SpotPoolEdges } from './edges.ts';
+import { triggerOf } from './history.ts';
 import type { Observation } from './observe.ts';
 import { afterPartialRefusal, afterRefusal, afterSuccess } from './offerings.ts';
-import { launchOrderOf, namePrefixOf, ownershipOf } from './order.ts';
+import { launchOrderOf, MARK_LENGTH, namePrefixOf, ownershipOf } from './order.ts';
 import type { Step } from './plan.ts';
+
+/** Why nothing outside may be changed. Permanent words: types of conditions. */
+export type Restraint =
+  /** Somebody has stopped all pools. */
+  | 'Stopped'
+  /** The operator was started to watch only. */
+  | 'Observing';
+
+/** A step that was due and not taken. */
+export interface Withheld {
+  readonly kind: 'withheld';
+  readonly step: Extract<Step, { kind: 'drain' | 'release' | 'intend' | 'launch' }>;
+  readonly by: Restraint;
+}
 
 /** A step and what came of it. */
 export type Done =
-  | { readonly step: Extract<Step, { kind: 'drain' | 'takeIn' | 'await' | 'dropIntent' | 'hold' }> }
+  | { readonly step: Withheld }
+  | { readonly step: Extract<Step, { kind: 'drain' | 'takeIn' | 'await' | 'dropIntent' | 'hold' | 'limit' }> }
   | { readonly step: Extract<Step, { kind: 'release' }>; readonly error: Error | undefined }
   | { readonly step: Extract<Step, { kind: 'intend' }>; readonly intent: LaunchIntent }
   | { readonly step: Extract<Step, { kind: 'launch' }>; readonly ids: readonly string[] }
@@ -29,32 +45,41 @@ export async function act(
   edges: SpotPoolEdges,
   signal: AbortSignal,
 ): Promise<readonly Done[]> {
-  const releases = await releaseAll(steps, seen, edges, signal);
+  const releases = edges.restraint() ? undefined : await releaseAll(steps, seen, edges, signal);
   const done: Done[] = [];
   for (const step of steps) {
+    const by = edges.restraint();
     switch (step.kind) {
       case 'release':
-        done.push({ step, error: releases.get(step.machine.id) });
+        // Stopped since: what was released is told all the same.
+        done.push(releases ? { step, error: releases.get(step.machine.id) } : withhold(step, by));
         break;
       case 'intend':
-        done.push({ step, intent: newIntent(pool, step, edges) });
+        done.push(by ? withhold(step, by) : { step, intent: newIntent(pool, step, seen, edges) });
         break;
       case 'launch':
-        done.push(await launch(pool, step, seen, edges, signal));
+        done.push(by ? withhold(step, by) : await launch(pool, step, seen, edges, signal));
+        break;
+      case 'drain':
+        done.push(by ? withhold(step, by) : { step });
         break;
       case 'dropIntent':
         edges.unsentTokens.delete(step.intent.token);
         done.push({ step });
         break;
-      case 'drain':
       case 'takeIn':
       case 'await':
       case 'hold':
+      case 'limit':
         done.push({ step });
         break;
     }
   }
   return done;
+}
+
+function withhold(step: Withheld['step'], by: Restraint | undefined): Done {
+  return { step: { kind: 'withheld', step, by: by ?? 'Stopped' } };
 }
 
 function assertMayAct(edges: SpotPoolEdges): void {
@@ -80,8 +105,13 @@ async function releaseAll(
 }
 
 /** The intent is only written down here. Its token becomes "unsent" when the store has acknowledged it (see reconcile). */
-function newIntent(pool: SpotPool, step: Extract<Step, { kind: 'intend' }>, edges: SpotPoolEdges): LaunchIntent {
-  const mark = draw(edges.random, 10);
+function newIntent(
+  pool: SpotPool,
+  step: Extract<Step, { kind: 'intend' }>,
+  seen: Observation,
+  edges: SpotPoolEdges,
+): LaunchIntent {
+  const mark = draw(edges.random, MARK_LENGTH);
   return {
     token: `aiops-${draw(edges.random, 26)}`,
     name: `${namePrefixOf(pool.metadata, pool.spec)}${mark}`,
@@ -89,6 +119,7 @@ function newIntent(pool: SpotPool, step: Extract<Step, { kind: 'intend' }>, edge
     count: step.count,
     specHash: step.orderHash,
     plannedAt: toTime(edges.clock.now()),
+    trigger: triggerOf(pool, seen, step.low).slice(0, 256),
   };
 }
 

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { instance, NOW, OWNER, pool } from '../../test/builders/spotpool.ts';
+import { instance, intent, NOW, OWNER, pool } from '../../test/builders/spotpool.ts';
+import { toTime } from '../api/meta.ts';
+import type { LaunchIntent } from '../api/spotpool.ts';
 import type { Cloud, Instance } from '../cloud/cloud.ts';
 import type { Listed, Search } from './claims.ts';
-import { conflictIn, listMachines, lookAround, offeringFromId } from './claims.ts';
+import { conflictIn, listMachines, lookAround, lookForIntents, offeringFromId } from './claims.ts';
 import type { SpotPoolEdges } from './edges.ts';
 import { namePrefixOf } from './order.ts';
 
@@ -101,5 +103,57 @@ it('an offering is read back from its id', () => {
     instanceType: 'T1',
     subnetId: 'subnet-a',
     chargeType: 'POSTPAID_BY_HOUR',
+  });
+});
+
+describe('looking for a purchase of unknown outcome', () => {
+  const prefix = namePrefixOf(pool().metadata, pool().spec);
+  const sent = (changes: Partial<LaunchIntent> = {}): LaunchIntent =>
+    intent({ name: `${prefix}mark000001`, count: 2, unknownSince: toTime(NOW - 31_000), ...changes });
+  const bought = (id: string): Instance => instance({ id, name: `${prefix}mark000001-${id}` });
+  const other = instance({ id: 'ins-old', name: `${prefix}mark000000` });
+  const both = [bought('a'), bought('b')];
+  const looked = toTime(NOW - 31_000);
+
+  it.each<[string, Partial<LaunchIntent>, readonly Instance[], readonly Instance[], string]>([
+    ['not before the longest lag is over', { unknownSince: toTime(NOW - 30_000) }, both, [], 'waits'],
+    ['all of them settle it at once', {}, both, [], 'a b'],
+    ['none may be a short list: a second look decides', {}, [], [], 'first look'],
+    ['some may be too: a purchase is all or nothing', {}, [bought('a')], [], 'first look'],
+    [
+      'the second look comes no sooner than a longest lag later',
+      { emptyLookAt: toTime(NOW - 30_000) },
+      [],
+      [],
+      'waits',
+    ],
+    ['at the second look none means none', { emptyLookAt: looked }, [], [], 'none'],
+    ['at the second look some are all', { emptyLookAt: looked }, [bought('a')], [], 'a'],
+    ['a list without a machine that is known says nothing', {}, [], [other], 'waits'],
+    ['not at the second look either', { emptyLookAt: looked }, [], [other], 'waits'],
+    ['a list with it does', { emptyLookAt: looked }, [other], [other], 'none'],
+    [
+      'a machine of another zone may be missing',
+      { emptyLookAt: looked },
+      [],
+      [{ ...other, zone: 'ap-singapore-3' }],
+      'none',
+    ],
+    ['so may one of another subnet', { emptyLookAt: looked }, [], [{ ...other, subnetId: 'subnet-9' }], 'none'],
+    ['machines of another purchase are not its own', { emptyLookAt: looked }, [other], [], 'none'],
+    [
+      'nor are those of somebody else',
+      { emptyLookAt: looked },
+      [{ ...bought('a'), owner: { ...OWNER, poolUid: 'x' } }],
+      [],
+      'none',
+    ],
+  ])('%s', async (_name, changes, rows, known, shown) => {
+    const of = pool({ status: { intents: [sent(changes)] } });
+    const listed: Listed = new Map(known.map((each) => [each.id, each]));
+    const edges = { ...search(rows, of).edges, unsentTokens: new Set<string>() } as SpotPoolEdges;
+    const [look] = await lookForIntents({ ...search(rows, of), edges }, listed, signal);
+    const ids = look?.found?.map(({ id }) => id).join(' ');
+    expect(look?.isFirstLook ? 'first look' : ids === undefined ? 'waits' : ids || 'none').toBe(shown);
   });
 });

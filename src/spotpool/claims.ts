@@ -3,7 +3,7 @@ import type { BuyingStop, LaunchIntent, SpotPool } from '../api/spotpool.ts';
 import type { Cloud, Instance, Offering } from '../cloud/cloud.ts';
 import type { EpochMs } from '../lib/clock.ts';
 import type { SpotPoolEdges } from './edges.ts';
-import { isNameOf, namePrefixOf } from './order.ts';
+import { isNameOf, MARK_LENGTH, namePrefixOf } from './order.ts';
 import type { IdentityConflict, SeenIntent } from './plan.ts';
 import { CUT_MS } from './plan.ts';
 
@@ -35,16 +35,31 @@ function mayBeOurs(instance: Instance, search: Search): boolean {
   return instance.owner ? isOurs(instance, search) : isNameOf(search.pool.metadata, instance.name);
 }
 
+interface SweepIndex {
+  readonly byUid: ReadonlyMap<string, readonly Instance[]>;
+  readonly byPool: ReadonlyMap<string, readonly Instance[]>;
+}
+const indexes = new WeakMap<readonly Instance[], SweepIndex>();
+
+/** One sweep serves many pools: it is sorted once, so that a pool's own machines are not searched among all. */
+function indexOf(instances: readonly Instance[]): SweepIndex {
+  const known = indexes.get(instances);
+  if (known) return known;
+  const owned = instances.filter(({ owner }) => owner !== undefined);
+  const index: SweepIndex = {
+    byUid: Map.groupBy(owned, ({ owner }) => owner?.poolUid ?? ''),
+    byPool: Map.groupBy(owned, ({ owner }) => owner?.pool ?? ''),
+  };
+  indexes.set(instances, index);
+  return index;
+}
+
 /** Somebody else's machines under this pool's name: another installation, or an earlier life of the pool. */
 export function conflictIn(instances: readonly Instance[], search: Search): IdentityConflict | undefined {
   const { pool, edges } = search;
   const text = keyText(pool.metadata);
-  const strangers = instances.filter(
-    (instance) =>
-      instance.owner?.pool === text &&
-      !isOurs(instance, search) &&
-      instance.state !== 'Terminating' &&
-      instance.state !== 'LaunchFailed',
+  const strangers = (indexOf(instances).byPool.get(text) ?? []).filter(
+    (instance) => !isOurs(instance, search) && instance.state !== 'Terminating' && instance.state !== 'LaunchFailed',
   );
   const sorted = strangers.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const first = sorted[0]?.owner;
@@ -55,7 +70,7 @@ export function conflictIn(instances: readonly Instance[], search: Search): Iden
     ids,
     message:
       `${shown} carry the name ${text}, but belong to installation ${first.installation}, pool uid ${first.poolUid}; ` +
-      `this is installation ${edges.store.installationId}, pool uid ${pool.metadata.uid}. Nothing is bought or released until that is settled.`,
+      `this is installation ${edges.store.installationId}, pool uid ${pool.metadata.uid}. Nothing is bought or released until that is settled; \`aiops adopt ${pool.metadata.name} ID…\` takes them in.`,
   };
 }
 
@@ -67,7 +82,9 @@ export async function listMachines(
 ): Promise<Listed> {
   const { pool, cloud } = search;
   const listed: Listed = new Map(
-    instances.filter((instance) => isOurs(instance, search)).map((instance) => [instance.id, instance]),
+    (indexOf(instances).byUid.get(pool.metadata.uid) ?? [])
+      .filter((instance) => isOurs(instance, search))
+      .map((instance) => [instance.id, instance]),
   );
   const missing = (pool.status?.instances ?? []).map(({ instanceId }) => instanceId).filter((id) => !listed.has(id));
   if (missing.length === 0) return listed;
@@ -83,20 +100,48 @@ export async function lookForIntents(
   listed: Listed,
   signal: AbortSignal,
 ): Promise<readonly SeenIntent[]> {
-  const { pool, cloud, edges } = search;
+  const { pool, edges } = search;
   const look = async (intent: LaunchIntent): Promise<SeenIntent> => {
     const known = [...listed.values()].filter((instance) => instance?.name.startsWith(intent.name)).length;
     // Another process may have looked for it, and sent it, since this one planned it.
     const isUnsent = edges.unsentTokens.has(intent.token) && intent.unknownSince === undefined;
-    if (isUnsent || !isDue(intent, edges.clock.now())) return { intent, isUnsent, found: undefined, known };
-    const found = await cloud.findByName(intent.name, offeringFromId(intent.offering), signal);
-    return { intent, isUnsent, known, found: found.filter((instance) => mayBeOurs(instance, search)) };
+    const isDue = !isUnsent && edges.clock.now() >= lookDueAt(intent);
+    return { intent, isUnsent, known, ...(isDue ? await lookFor(intent, search, listed, signal) : NOT_LOOKED) };
   };
   return Promise.all((pool.status?.intents ?? []).map(look));
 }
 
-function isDue({ unknownSince }: LaunchIntent, now: EpochMs): boolean {
-  return unknownSince !== undefined && now - Date.parse(unknownSince) >= LONGEST_LAG_MS + CUT_MS;
+type Look = Pick<SeenIntent, 'found' | 'isFirstLook'>;
+const NOT_LOOKED: Look = { found: undefined, isFirstLook: false };
+
+/**
+ * Looks for the machines of a purchase of unknown outcome. A purchase is all or nothing, so as many as were ordered settle
+ * it at once. Fewer do when a second look, some time later, shows no more: one list may come back short. A list that lacks
+ * a machine which is known to exist says nothing at all.
+ */
+async function lookFor(intent: LaunchIntent, search: Search, listed: Listed, signal: AbortSignal): Promise<Look> {
+  const place = offeringFromId(intent.offering);
+  const prefix = intent.name.slice(0, -MARK_LENGTH);
+  const rows = await search.cloud.findByName(prefix, place, signal);
+  const found = rows.filter((row) => row.name.startsWith(intent.name) && mayBeOurs(row, search));
+  if (found.length >= intent.count) return { found, isFirstLook: false };
+  const ids = new Set(rows.map(({ id }) => id));
+  const isShort = [...listed.values()].some(
+    (known) =>
+      known !== undefined &&
+      known.zone === place.zone &&
+      known.subnetId === place.subnetId &&
+      known.name.startsWith(prefix) &&
+      !ids.has(known.id),
+  );
+  if (isShort) return NOT_LOOKED;
+  return intent.emptyLookAt === undefined ? { found: undefined, isFirstLook: true } : { found, isFirstLook: false };
+}
+
+/** When an intent may be looked for (next); infinity while its outcome is not unknown. */
+export function lookDueAt({ unknownSince, emptyLookAt }: LaunchIntent): EpochMs {
+  const since = emptyLookAt ?? unknownSince;
+  return since === undefined ? Number.POSITIVE_INFINITY : Date.parse(since) + LONGEST_LAG_MS + CUT_MS;
 }
 
 /** An offering as its own id tells it: intents and machines outlive the spec that they were bought with. */

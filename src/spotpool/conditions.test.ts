@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { offering } from '../../test/builders/launch-order.ts';
-import { candidate, desired, intent, machine, memo, NOW, pool, record, seen } from '../../test/builders/spotpool.ts';
+import { candidate, desired, intent, memo, NOW, pool, record, seen } from '../../test/builders/spotpool.ts';
 import type { Condition } from '../api/meta.ts';
 import { toTime } from '../api/meta.ts';
 import type { SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
 import type { Cloud } from '../cloud/cloud.ts';
 import { CloudError } from '../cloud/errors.ts';
-import type { Done } from './act.ts';
+import type { Done, Restraint } from './act.ts';
+import type { LimitReason } from './brakes.ts';
 import { conditionsOf, conditionsOfFailure, mergeConditions } from './conditions.ts';
 import type { Observation } from './observe.ts';
 import type { Desired } from './plan.ts';
@@ -25,6 +26,7 @@ interface Situation {
   readonly seen?: Partial<Observation>;
   readonly done?: readonly Done[];
   readonly next?: Pick<SpotPoolStatus, 'intents' | 'buyingStopped' | 'instances'>;
+  readonly restraint?: Restraint;
   readonly counts?: { readonly size: number; readonly ready: number };
 }
 
@@ -33,6 +35,8 @@ function told(situation: Situation): ReturnType<typeof conditionsOf> {
     ...seen(),
     cloud: {} as Cloud,
     accountKey: 'account',
+    sweptAt: NOW,
+    isAnyOfOurs: true,
     prices: new Map(),
     troubles: [],
     ...situation.seen,
@@ -44,6 +48,7 @@ function told(situation: Situation): ReturnType<typeof conditionsOf> {
     situation.done ?? [],
     situation.next ?? {},
     situation.counts ?? { size: 2, ready: 2 },
+    situation.restraint,
     NOW,
   );
 }
@@ -56,11 +61,7 @@ function find(situation: Situation, type: string): string | undefined {
 const stop = (reason: string) => ({ reason, message: 'why', until: toTime(NOW + MINUTE), generation: 1 });
 const deleted = pool({ metadata: { deletionTimestamp: toTime(NOW) } });
 const conflict = { ids: ['ins-9'], message: 'somebody else' };
-const release = (error: Error | undefined): Done => ({
-  step: { kind: 'release', machine: machine('a'), reason: 'Surplus' },
-  error,
-});
-const protectedError = new CloudError('ReleaseRefused', 'protected', { action: 'TerminateInstances' });
+const limit = (reason: LimitReason): Done => ({ step: { kind: 'limit', brake: { room: 0, reason, message: 'why' } } });
 
 describe('each condition', () => {
   it.each<[string, string, Situation, string | undefined]>([
@@ -103,8 +104,23 @@ describe('each condition', () => {
     ],
     ['looking for its machines', 'Stalled', { next: { buyingStopped: stop('StatusLost') } }, 'False Progressing'],
     ['a conflict', 'Stalled', { seen: { conflict } }, 'True IdentityConflict'],
-    ['a protected machine', 'Stalled', { done: [release(protectedError)] }, 'True ReleaseRefused'],
-    ['a release that works', 'Stalled', { done: [release(undefined)] }, 'False Progressing'],
+    [
+      'a protected machine',
+      'Stalled',
+      { next: { instances: [record({ releaseRefusal: 'ReleaseRefused' })] } },
+      'True ReleaseRefused',
+    ],
+    ['a busy machine', 'Stalled', { next: { instances: [record({ message: 'busy' })] } }, 'False Progressing'],
+    ['a purchase that is throttled', 'Stalled', { next: { buyingStopped: stop('Throttled') } }, 'False Progressing'],
+    ['a purchase that is throttled', 'Reconciling', { next: { buyingStopped: stop('Throttled') } }, 'True Throttled'],
+    ['a suspect image', 'Stalled', { done: [limit('SuspectImage')] }, 'True SuspectImage'],
+    ['another brake', 'Stalled', { done: [limit('MaxMachines')] }, 'False Progressing'],
+    ['a brake', 'SpendLimited', { done: [limit('LaunchesPerHour')] }, 'True LaunchesPerHour'],
+    ['no brake', 'SpendLimited', {}, undefined],
+    ['stopped by hand', 'Stopped', { restraint: 'Stopped' }, 'True StoppedByHand'],
+    ['stopped by hand', 'Reconciling', { restraint: 'Stopped', counts: { size: 0, ready: 0 } }, 'False StoppedByHand'],
+    ['watched only', 'Observing', { restraint: 'Observing' }, 'True ObserveOnly'],
+    ['acting', 'Observing', {}, undefined],
     ['nothing tried', 'CapacityAvailable', {}, 'Unknown NotTried'],
     [
       'bought before',

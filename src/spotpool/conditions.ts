@@ -1,9 +1,10 @@
 import type { Condition } from '../api/meta.ts';
 import { toTime } from '../api/meta.ts';
 import type { SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
-import { CloudError } from '../cloud/errors.ts';
+import type { CloudError } from '../cloud/errors.ts';
 import type { EpochMs } from '../lib/clock.ts';
-import type { Done } from './act.ts';
+import type { Done, Restraint } from './act.ts';
+import type { Brake } from './brakes.ts';
 import type { Observation } from './observe.ts';
 import type { Desired } from './plan.ts';
 
@@ -54,6 +55,7 @@ export function conditionsOf(
   done: readonly Done[],
   next: Next,
   counts: Counts,
+  restraint: Restraint | undefined,
   now: EpochMs,
 ): readonly Verdict[] {
   const stalled = stalledVerdict(pool, seen, done, next);
@@ -62,7 +64,9 @@ export function conditionsOf(
     // A pool that waits for a person is not on its way: kstatus knows one or the other.
     stalled.status === 'True'
       ? { ...stalled, type: 'Reconciling', status: 'False' }
-      : reconcilingVerdict(desired, next, counts),
+      : restraint
+        ? { ...restraintVerdict(restraint), type: 'Reconciling', status: 'False' }
+        : reconcilingVerdict(desired, next, counts),
     stalled,
     capacityVerdict(seen, now),
     is('CredentialsValid', true, 'Accepted', `The cloud accepts the keys (${sourceOf(pool)}).`),
@@ -71,7 +75,9 @@ export function conditionsOf(
     ...scalingVerdict(pool),
     ...conflictVerdict(seen),
     ...holdVerdict(done),
-    ...troubleVerdict([...seen.troubles, ...releaseErrors(done)]),
+    ...limitVerdict(done),
+    ...(restraint ? [restraintVerdict(restraint)] : []),
+    ...troubleVerdict([...seen.troubles, ...refusedReleases(next)]),
   ];
 }
 
@@ -105,8 +111,9 @@ function readyVerdict(pool: SpotPool, desired: Desired, { ready }: Counts): Verd
 
 function reconcilingVerdict(desired: Desired, next: Next, { size }: Counts): Verdict {
   if (desired.mode === 'Pause') return is('Reconciling', false, 'Paused', 'Nothing is bought or released.');
-  if (next.buyingStopped?.reason === 'StatusLost' && desired.mode === 'Run') {
-    return is('Reconciling', true, 'StatusLost', next.buyingStopped.message);
+  if (next.buyingStopped && PASSING_STOPS.includes(next.buyingStopped.reason) && desired.mode === 'Run') {
+    const { reason, message, until } = next.buyingStopped;
+    return is('Reconciling', true, reason, `${message} Tried again at ${until}.`);
   }
   const ordered = (next.intents ?? []).reduce((sum, intent) => sum + intent.count, 0);
   if (ordered > 0) return is('Reconciling', true, 'Buying', `A purchase of ${ordered} is under way.`);
@@ -123,15 +130,15 @@ function reconcilingVerdict(desired: Desired, next: Next, { size }: Counts): Ver
   return is('Reconciling', false, 'Settled', `${size} machines are alive, as wanted.`);
 }
 
-/** Refusals to release that stay until somebody changes something. */
-const RELEASE_NEEDS_PERSON = ['ReleaseRefused', 'PermissionDenied'];
+/** Reasons not to buy that pass by themselves. */
+const PASSING_STOPS = ['StatusLost', 'Throttled', 'Busy'];
 
 function stalledVerdict(pool: SpotPool, seen: Observation, done: readonly Done[], next: Next): Verdict {
   if (seen.conflict) return is('Stalled', true, 'IdentityConflict', seen.conflict.message);
-  const refused = releaseErrors(done).find(({ reason }) => RELEASE_NEEDS_PERSON.includes(reason));
-  if (refused) return is('Stalled', true, refused.reason, `A machine cannot be released: ${refused.message}`);
+  const refused = refusedReleases(next)[0];
+  if (refused) return is('Stalled', true, refused.reason, `A machine cannot be released. ${refused.message}`);
   const stop = next.buyingStopped;
-  if (stop && stop.reason !== 'StatusLost' && pool.metadata.deletionTimestamp === undefined) {
+  if (stop && !PASSING_STOPS.includes(stop.reason) && pool.metadata.deletionTimestamp === undefined) {
     return is(
       'Stalled',
       true,
@@ -139,6 +146,8 @@ function stalledVerdict(pool: SpotPool, seen: Observation, done: readonly Done[]
       `${stop.message} Nothing is bought; tried again at ${stop.until}, or when the spec changes.`,
     );
   }
+  const suspect = limitIn(done);
+  if (suspect?.reason === 'SuspectImage') return is('Stalled', true, suspect.reason, suspect.message);
   return is('Stalled', false, 'Progressing', 'Nothing needs a person.');
 }
 
@@ -203,14 +212,34 @@ function holdVerdict(done: readonly Done[]): readonly Verdict[] {
   return hold ? [is('ReplacementHeld', true, hold.reason, hold.message)] : [];
 }
 
-function releaseErrors(done: readonly Done[]): readonly CloudError[] {
-  return done.flatMap((outcome) =>
-    outcome.step.kind === 'release' && 'error' in outcome && outcome.error instanceof CloudError ? [outcome.error] : [],
+function limitIn(done: readonly Done[]): Brake | undefined {
+  return done.flatMap(({ step }) => (step.kind === 'limit' ? [step.brake] : []))[0];
+}
+
+function limitVerdict(done: readonly Done[]): readonly Verdict[] {
+  const limit = limitIn(done);
+  if (!limit) return [];
+  const until = limit.until === undefined ? '' : ` More may be bought at ${toTime(limit.until)}.`;
+  return [is('SpendLimited', true, limit.reason, limit.message + until)];
+}
+
+function restraintVerdict(restraint: Restraint): Verdict {
+  return restraint === 'Stopped'
+    ? is('Stopped', true, 'StoppedByHand', 'Nothing is bought or released until `aiops start --all`.')
+    : is('Observing', true, 'ObserveOnly', 'The operator was started with --observe: nothing is bought or released.');
+}
+
+type Trouble = Pick<CloudError, 'reason' | 'action' | 'message'>;
+
+/** Releases that were refused until somebody changes something; they are tried again rarely, and told all the while. */
+function refusedReleases({ instances = [] }: Next): readonly Trouble[] {
+  return instances.flatMap(({ releaseRefusal, message = '' }) =>
+    releaseRefusal === undefined ? [] : [{ reason: releaseRefusal, action: 'TerminateInstances', message }],
   );
 }
 
 /** Missing permissions of calls that only inform, and of releases. Passing troubles of theirs are not worth a condition. */
-function troubleVerdict(troubles: readonly CloudError[]): readonly Verdict[] {
+function troubleVerdict(troubles: readonly Trouble[]): readonly Verdict[] {
   const denied = troubles.filter(({ reason }) => reason === 'PermissionDenied');
   if (denied.length === 0) return [];
   const actions = [...new Set(denied.map(({ action }) => action))].join(', ');

@@ -1,10 +1,13 @@
 import type { KubeObject } from '../api/meta.ts';
-import type { SpotPool } from '../api/spotpool.ts';
+import type { HistoryEntry, SpotPool } from '../api/spotpool.ts';
 import type { CloudCredentials, CloudProvider } from '../cloud/cloud.ts';
 import type { Clock, EpochMs } from '../lib/clock.ts';
 import type { ObjectEvent, Store } from '../store/store.ts';
+import type { Restraint } from './act.ts';
+import type { OperatorBudget } from './budget.ts';
 import type { OfferingMemory } from './offerings.ts';
 import type { PriceBook } from './prices.ts';
+import type { PoolTelemetry } from './telemetry.ts';
 
 /** What a machine said when its readiness path was asked. */
 export type Answer = { readonly isOk: true } | { readonly isOk: false; readonly why: string };
@@ -31,10 +34,18 @@ export interface SpotPoolEdges {
    * other intent an earlier process may have bought already.
    */
   readonly unsentTokens: Set<string>;
+  /** Why nothing outside may be changed, if so; asked right before each call that would. */
+  readonly restraint: () => Restraint | undefined;
+  /** What all pools have together, and how much that may be. */
+  readonly budget: OperatorBudget;
   /** False once the right to act is lost; asked right before each call that costs money or takes something away. */
   readonly mayAct: () => boolean;
   /** When a store that had lost its state was begun anew: pools that were there by then may have had a life before. */
   readonly stateLostAt?: EpochMs;
   /** Notes an event on a pool, within the limits against floods. */
   readonly recordEvent: (object: KubeObject, event: ObjectEvent) => void;
+  /** Tells Prometheus how pools fare. */
+  readonly telemetry: PoolTelemetry;
+  /** Writes a decision to the log, as it stands in the history of the pool. */
+  readonly logDecision: (entry: HistoryEntry) => void;
 }

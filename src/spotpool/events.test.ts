@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { offering } from '../../test/builders/launch-order.ts';
-import { instance, intent, machine, pool, record, seen } from '../../test/builders/spotpool.ts';
+import { instance, intent, machine, NOW, pool, record, seen } from '../../test/builders/spotpool.ts';
 import type { Condition } from '../api/meta.ts';
 import type { InstanceStatus, SpotPoolStatus } from '../api/spotpool.ts';
 import type { Cloud } from '../cloud/cloud.ts';
@@ -19,11 +19,13 @@ function reasons(situation: {
     ...seen({ machines: situation.machines ?? [] }),
     cloud: {} as Cloud,
     accountKey: 'account',
+    sweptAt: NOW,
+    isAnyOfOurs: true,
     prices: new Map(),
     troubles: [],
   };
   const before = pool(situation.before ? { status: situation.before } : {});
-  return eventsOf(before, observation, situation.done ?? [], situation.next ?? {}).map(({ reason }) => reason);
+  return eventsOf(before, observation, situation.done ?? [], situation.next ?? {}, NOW).map(({ reason }) => reason);
 }
 
 describe('a machine', () => {
@@ -93,7 +95,7 @@ describe('a step', () => {
     ],
     [
       'intend',
-      { step: { kind: 'intend', offering: offering(), orderHash: '', count: 1 }, intent: intent() },
+      { step: { kind: 'intend', offering: offering(), orderHash: '', count: 1, low: 1 }, intent: intent() },
       ['PurchasePlanned'],
     ],
     ['launch', { step: launch, ids: ['ins-1'] }, ['Launched']],
@@ -101,8 +103,19 @@ describe('a step', () => {
     ['a launch of unknown outcome', { step: launch, refusal: refusal('Unreachable') }, ['OutcomeUnknown']],
     ['taking in', { step: { kind: 'takeIn', intent: intent(), instances: [instance()] } }, ['PurchaseFound']],
     ['dropping', { step: { kind: 'dropIntent', intent: intent(), reason: 'Paused' } }, ['PurchaseDropped']],
-    ['beginning to wait', { step: { kind: 'await', intent: intent() } }, ['OutcomeUnknown']],
-    ['going on to wait', { step: { kind: 'await', intent: intent({ unknownSince: '2026-11-01T00:00:00Z' }) } }, []],
+    ['beginning to wait', { step: { kind: 'await', intent: intent(), isFirstLook: false } }, ['OutcomeUnknown']],
+    [
+      'going on to wait',
+      { step: { kind: 'await', intent: intent({ unknownSince: '2026-11-01T00:00:00Z' }), isFirstLook: false } },
+      [],
+    ],
+    ['a purchase withheld', { step: { kind: 'withheld', step: launch, by: 'Observing' } }, ['WouldBuy']],
+    [
+      'a release withheld',
+      { step: { kind: 'withheld', step: { kind: 'release', machine: a, reason: 'Surplus' }, by: 'Stopped' } },
+      ['WouldRelease'],
+    ],
+    ['a limit', { step: { kind: 'limit', brake: { room: 0, reason: 'MaxMachines', message: '' } } }, []],
     ['holding', { step: { kind: 'hold', reason: 'LastAnswering', message: '' } }, []],
   ])('%s is told', (_name, done, expected) => {
     expect(reasons({ done: [done] })).toEqual(expected);

@@ -1,8 +1,10 @@
 import type { Condition } from '../api/meta.ts';
 import type { SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
 import { offeringId } from '../cloud/cloud.ts';
+import type { EpochMs } from '../lib/clock.ts';
 import type { ObjectEvent } from '../store/store.ts';
-import type { Done } from './act.ts';
+import type { Done, Withheld } from './act.ts';
+import { wasTold, wouldReason } from './history.ts';
 import type { Machine } from './machine.ts';
 import type { Observation } from './observe.ts';
 import { releaseFailure } from './status.ts';
@@ -16,13 +18,14 @@ export function eventsOf(
   seen: Observation,
   done: readonly Done[],
   next: SpotPoolStatus,
+  now: EpochMs,
 ): readonly ObjectEvent[] {
   const isLost = next.buyingStopped?.reason === 'StatusLost' && pool.status?.buyingStopped?.reason !== 'StatusLost';
   return [
     ...(isLost ? [warning('StatusLost', next.buyingStopped?.message ?? '')] : []),
     ...conditionEvents(pool.status?.conditions ?? [], next.conditions ?? []),
     ...seen.machines.flatMap(machineEvents),
-    ...done.flatMap(stepEvents),
+    ...done.flatMap((outcome) => stepEvents(outcome, pool, now)),
   ];
 }
 
@@ -33,6 +36,9 @@ const TOLD_ONCE = [
   'IdentityConflict',
   'ReplacementHeld',
   'PermissionsSufficient',
+  'SpendLimited',
+  'Stopped',
+  'Observing',
 ];
 
 /** An event for each of these conditions that was not there before, or had another reason. */
@@ -78,9 +84,11 @@ function goneEvents(id: string, reason: string, before: string | undefined): rea
   ];
 }
 
-function stepEvents(outcome: Done): readonly ObjectEvent[] {
+function stepEvents(outcome: Done, pool: SpotPool, now: EpochMs): readonly ObjectEvent[] {
   const { step } = outcome;
   switch (step.kind) {
+    case 'withheld':
+      return wasTold(pool, step, now) ? [] : [normal(wouldReason(step), withheldNote(step))];
     case 'drain':
       return [normal('Draining', `${step.machine.id} is told to leave (${step.reason}).`)];
     case 'release':
@@ -99,10 +107,18 @@ function stepEvents(outcome: Done): readonly ObjectEvent[] {
       return [normal('PurchaseDropped', `${step.intent.count} of ${step.intent.offering} (${step.reason}).`)];
     case 'await':
       return step.intent.unknownSince === undefined ? [awaited(step.intent.count, step.intent.offering)] : [];
-    // Told by its condition.
+    // Told by their conditions.
     case 'hold':
+    case 'limit':
       return [];
   }
+}
+
+function withheldNote({ step, by }: Withheld): string {
+  const why = by === 'Stopped' ? 'all pools are stopped' : 'the operator only watches';
+  if ('machine' in step) return `${step.machine.id} (${step.reason}); ${why}.`;
+  const what = step.kind === 'launch' ? step.intent.offering : offeringId(step.offering);
+  return `${step.kind === 'launch' ? step.intent.count : step.count} of ${what}; ${why}.`;
 }
 
 function awaited(count: number, offering: string): ObjectEvent {

@@ -66,7 +66,9 @@ export function judgeMachine(evidence: Evidence, spec: SpotPoolSpec, now: EpochM
   const { id, before, instance, answer } = evidence;
   const facts = factsOf(evidence, now);
   const verdict = verdictOf(facts, evidence, spec, now);
-  const { message, probeFailures: _failures, silentSince: _since, ...lasting } = { ...facts, message: verdict.message };
+  // A refused release is told until it is tried again.
+  const told = verdict.message ?? (facts.releaseRefusal === undefined ? undefined : facts.message);
+  const { message, probeFailures: _failures, silentSince: _since, ...lasting } = { ...facts, message: told };
   const record: InstanceStatus = {
     ...lasting,
     ...verdict.changes,

@@ -2,8 +2,10 @@ import type { InstanceStatus, SpotPool } from '../api/spotpool.ts';
 import type { Cloud, Instance, Offering } from '../cloud/cloud.ts';
 import { offeringId } from '../cloud/cloud.ts';
 import { CloudError } from '../cloud/errors.ts';
+import type { EpochMs } from '../lib/clock.ts';
+import { unlessLate } from '../lib/clock.ts';
 import type { Micros } from '../lib/money.ts';
-import { toMicros } from '../lib/money.ts';
+import { fromMicros, toMicros } from '../lib/money.ts';
 import { offeringFromId } from './claims.ts';
 import type { SpotPoolEdges } from './edges.ts';
 import type { Machine } from './machine.ts';
@@ -15,8 +17,13 @@ import { hourlyTotal } from './prices.ts';
 
 /** How old the stock data may be. It lags by minutes anyway. */
 const STOCK_MAX_AGE_MS = 60_000;
+/** Nobody waits longer for it: it only informs. */
+const STOCK_PATIENCE_MS = 1000;
 /** Prices are also asked for machines whose offering has left the spec, but not for ever more of those. */
 const MOST_OLD_OFFERINGS = 16;
+
+/** A purchase is made at the price that was asked so long before it at most; prices are stable for long spells. */
+const PRICE_OF_PURCHASE_MS = 60_000;
 
 /** Where prices and stock are asked. */
 export interface Market {
@@ -36,7 +43,9 @@ export async function refreshOfferings(market: Market, signal: AbortSignal): Pro
   const now = edges.clock.now();
   if (!offerings.some((offering) => edges.offerings.get(accountKey, offering).blockedUntil > now)) return;
   try {
-    const stock = await cloud.stock(STOCK_MAX_AGE_MS, signal);
+    const asked = cloud.stock(STOCK_MAX_AGE_MS, signal);
+    // One that comes late is there for the next look.
+    const stock = await unlessLate(edges.clock, STOCK_PATIENCE_MS, asked, () => []);
     edges.offerings.learnStock(accountKey, offerings, stock, edges.clock.now());
   } catch (error) {
     if (!(error instanceof CloudError)) throw error;
@@ -62,9 +71,10 @@ export async function readPrices(
 ): Promise<ReadonlyMap<string, Price>> {
   const { pool, cloud, accountKey, edges, troubles } = market;
   const wanted = [...pool.spec.offerings, ...oldOfferings(pool, machines)];
-  const prices = await Promise.all(
-    wanted.map((offering) => edges.prices.priceOf(accountKey, cloud, pool.spec, offering, signal)),
-  );
+  const now = edges.clock.now();
+  const ask = (offering: Offering): Promise<Price> =>
+    edges.prices.priceOf(accountKey, cloud, pool.spec, offering, signal, maxAgeFor(pool, offering, now));
+  const prices = await Promise.all(wanted.map(ask));
   for (const price of prices) if (!price.isKnown) troubles.push(price.error);
   return new Map(wanted.map((offering, index) => [offeringId(offering), prices[index] as Price]));
 }
@@ -80,15 +90,49 @@ function oldOfferings({ spec, status }: SpotPool, machines: readonly Instance[])
     .map(offeringFromId);
 }
 
-/** What a machine costs: by the price of today, or else by the last one known; 0 when none is. */
+/** How old a price may be, so that it is the one at which the youngest machine of the offering was bought. */
+function maxAgeFor({ status }: SpotPool, offering: Offering, now: EpochMs): number {
+  const id = offeringId(offering);
+  const young = (status?.instances ?? []).filter(
+    (record) => record.offering === id && record.phase !== 'Failed' && !isPriceFixed(record),
+  );
+  return young.reduce(
+    (least, { createdAt }) => Math.min(least, now - Date.parse(createdAt) + PRICE_OF_PURCHASE_MS),
+    Number.POSITIVE_INFINITY,
+  );
+}
+
+/**
+ * A machine keeps the price at which it was bought. The vendor says that the market price is paid and that it is stable for
+ * long spells, but not what a machine pays that runs when it moves (reference §4), and no call tells what a machine is
+ * billed. So its price is that of the market while it is being made, and never changes once it has run.
+ */
+function isPriceFixed(before: InstanceStatus | undefined): boolean {
+  return before?.runningAt !== undefined || before?.terminatingSince !== undefined;
+}
+
+/** What a machine costs by the hour; 0 when that is not known. */
 export function costOf(
   before: InstanceStatus | undefined,
   instance: Instance | undefined,
   prices: ReadonlyMap<string, Price>,
 ): Micros {
+  const recorded = before?.hourlyCost === undefined ? undefined : toMicros(Number(before.hourlyCost));
+  if (recorded !== undefined && isPriceFixed(before)) return recorded;
   const price = prices.get(before?.offering ?? (instance ? offeringOfInstance(instance) : ''));
-  if (price?.isKnown) return hourlyTotal(price.price);
-  return before?.hourlyCost === undefined ? 0 : toMicros(Number(before.hourlyCost));
+  return price?.isKnown ? hourlyTotal(price.price) : (recorded ?? 0);
+}
+
+/** What a machine of the offering would cost by the hour on demand, as text; fixed as its price is. `undefined`: not known. */
+export function listCostOf(
+  before: InstanceStatus | undefined,
+  offering: string,
+  prices: ReadonlyMap<string, Price>,
+): string | undefined {
+  if (before?.hourlyListCost !== undefined && isPriceFixed(before)) return before.hourlyListCost;
+  const price = prices.get(offering);
+  const onDemand = price?.isKnown ? price.price.onDemand : undefined;
+  return onDemand === undefined ? before?.hourlyListCost : fromMicros(onDemand);
 }
 
 /** A machine that the cloud could not start speaks against its offering, just as a refused purchase does. Each tells it once. */

@@ -1,6 +1,7 @@
 import type { SpotPool } from '../api/spotpool.ts';
 import type { Cloud, Instance } from '../cloud/cloud.ts';
 import type { CloudError } from '../cloud/errors.ts';
+import type { EpochMs } from '../lib/clock.ts';
 import type { Listed, Search } from './claims.ts';
 import { conflictIn, isLookingAround, listMachines, lookAround, lookForIntents, stopInForce } from './claims.ts';
 import type { Answer, SpotPoolEdges } from './edges.ts';
@@ -20,6 +21,9 @@ const SWEEP_MAX_AGE_MS = 10_000;
 export interface Observation extends Seen {
   readonly cloud: Cloud;
   readonly accountKey: string;
+  readonly sweptAt: EpochMs;
+  /** The list shows machines of this installation, of whatever pool. */
+  readonly isAnyOfOurs: boolean;
   readonly prices: ReadonlyMap<string, Price>;
   /** Calls that only inform (price, stock) and failed: told in a condition, never in the way. */
   readonly troubles: readonly CloudError[];
@@ -60,12 +64,15 @@ export async function observe(
       offering,
       orderHash: orderHashOf(spec, offering),
       memo: edges.offerings.get(accountKey, offering),
+      brakes: [],
     })),
     untagged,
     buyingStopped: stopInForce(pool, { isStatusLost, untagged }, edges.clock.now()),
     conflict: conflictIn(sweep.instances, search),
     cloud,
     accountKey,
+    sweptAt: sweep.at,
+    isAnyOfOurs: sweep.instances.some(({ owner }) => owner?.installation === edges.store.installationId),
     prices,
     troubles: market.troubles,
   };

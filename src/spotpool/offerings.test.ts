@@ -6,9 +6,11 @@ import type { OfferingMemo } from './offerings.ts';
 import {
   afterPartialRefusal,
   afterRefusal,
+  afterShortage,
   afterStock,
   afterSuccess,
   createOfferingMemory,
+  isFree,
   toOfferingStatus,
 } from './offerings.ts';
 
@@ -84,6 +86,33 @@ describe('how many are asked for', () => {
       counts.push(state.tryCount);
     }
     expect(counts).toEqual([1, 2, 4, 8, undefined]);
+  });
+});
+
+describe('a purchase that brought fewer than it asked for', () => {
+  const short = afterShortage(memo(), { bought: 3, wanted: 10 }, NOW);
+
+  it('says that there are no more, as a refusal does, for three minutes at first', () => {
+    expect(short).toMatchObject({ reason: 'SoldOut', message: 'Of 10 machines 3 were left.', tryCount: 1 });
+    expect(short.blockedUntil).toBe(NOW + 3 * MINUTE);
+  });
+
+  it('is a success all the same: the wait begins anew', () => {
+    expect(afterShortage(refused(4), { bought: 1, wanted: 8 }, NOW).blockedUntil).toBe(NOW + 3 * MINUTE);
+    expect(afterRefusal(short, soldOut, NOW).blockedUntil).toBe(NOW + 6 * MINUTE);
+  });
+});
+
+describe('whether so many may be asked for', () => {
+  it.each([
+    ['nothing is known', memo(), 10, true],
+    ['it is blocked', refused(1), 1, false],
+    ['its block is over, one', { ...refused(1), blockedUntil: NOW }, 1, true],
+    ['its block is over, two', { ...refused(1), blockedUntil: NOW }, 2, false],
+    ['as many as the limit', memo({ tryCount: 5 }), 5, true],
+    ['more than the limit', memo({ tryCount: 5 }), 6, false],
+  ])('%s', (_name, state, count, expected) => {
+    expect(isFree(state, count, NOW)).toBe(expected);
   });
 });
 

@@ -57,6 +57,24 @@ export function afterRefusal(
   };
 }
 
+/**
+ * The memory after a purchase that brought fewer machines than it asked for: there are no more now. That is as good as a
+ * refusal, and costs none.
+ */
+export function afterShortage(
+  memo: OfferingMemo,
+  brought: { bought: number; wanted: number },
+  now: EpochMs,
+): OfferingMemo {
+  const message = `Of ${brought.wanted} machines ${brought.bought} were left.`;
+  return afterRefusal(afterSuccess(memo, now), { reason: 'SoldOut', message }, now);
+}
+
+/** Whether so many may be asked for now. */
+export function isFree(memo: OfferingMemo, count: number, now: EpochMs): boolean {
+  return memo.blockedUntil <= now && count <= (memo.tryCount ?? count);
+}
+
 /** The memory after a purchase of several was refused: it says only that there are fewer than that. */
 export function afterPartialRefusal(memo: OfferingMemo, count: number, now: EpochMs): OfferingMemo {
   return { ...memo, tryCount: Math.max(1, Math.floor(count / 2)), isGrowing: false, lastTriedAt: now };

@@ -8,6 +8,9 @@ import { fingerprint } from '../lib/hash.ts';
 /** The most machines that one purchase asks for: a purchase is all or nothing, and a large one finds no stock. */
 export const LARGEST_ORDER = 10;
 
+/** How many characters of an order's name are its own mark. */
+export const MARK_LENGTH = 10;
+
 /** A pool's identity on its machines. */
 export function ownershipOf(metadata: ObjectMeta, installation: string): Ownership {
   return { installation, poolUid: metadata.uid, pool: keyText(metadata) };

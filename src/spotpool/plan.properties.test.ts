@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { offering } from '../../test/builders/launch-order.ts';
-import { candidate, desired, instance, intent, machine, memo, NOW } from '../../test/builders/spotpool.ts';
+import { candidate, desired, instance, intent, machine, memo, NOW, seenIntent } from '../../test/builders/spotpool.ts';
 import { toTime } from '../api/meta.ts';
 import type { EpochMs } from '../lib/clock.ts';
 import type { Machine } from './machine.ts';
@@ -26,7 +26,7 @@ const aliveIn = ({ seen }: World): number => seen.machines.filter(({ isAlive }) 
 const hiddenIn = ({ hidden }: World): number => [...hidden.values()].reduce((sum, count) => sum + count, 0);
 /** Holds change nothing, and waiting for an outcome is not a change either. */
 const changes = (steps: readonly Step[]): readonly Step[] =>
-  steps.filter(({ kind }) => kind !== 'hold' && kind !== 'await');
+  steps.filter(({ kind }) => kind !== 'hold' && kind !== 'limit' && kind !== 'await');
 
 function withMachine(world: World, id: string, change: Partial<Machine>, facts: Partial<Machine['record']>): World {
   const machines = world.seen.machines.map((each) =>
@@ -77,7 +77,7 @@ function launched(world: World, step: Extract<Step, { kind: 'launch' }>): World 
   }
   const stock = new Map(world.stock).set(step.offering.zone, left - count);
   if (world.isLosingAnswers) {
-    const intents = [...base.seen.intents, { intent: step.intent, isUnsent: false, found: undefined, known: 0 }];
+    const intents = [...base.seen.intents, seenIntent({ intent: step.intent, isUnsent: false })];
     return {
       ...base,
       stock,
@@ -112,7 +112,7 @@ function afterStep(world: World, step: Step): World {
         offering: `${step.offering.zone}/GN7.2XLARGE32/subnet-gfrv79s2/SPOTPAID`,
         specHash: step.orderHash,
       });
-      const intents = [...world.seen.intents, { intent: planned, isUnsent: true, found: undefined, known: 0 }];
+      const intents = [...world.seen.intents, seenIntent({ intent: planned })];
       return { ...world, seen: { ...world.seen, intents } };
     }
     case 'launch':
@@ -130,6 +130,7 @@ function afterStep(world: World, step: Step): World {
       return withoutIntent(world, step.intent.token);
     case 'await':
     case 'hold':
+    case 'limit':
       return world;
   }
 }

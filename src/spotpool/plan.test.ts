@@ -15,6 +15,7 @@ import {
 } from '../../test/builders/spotpool.ts';
 import { toTime } from '../api/meta.ts';
 import { offeringId } from '../cloud/cloud.ts';
+import type { Brake } from './brakes.ts';
 import type { Machine } from './machine.ts';
 import { byWhoLeavesFirst } from './machine.ts';
 import type { Desired, Seen, Step } from './plan.ts';
@@ -38,6 +39,8 @@ function inShort(step: Step): string {
       return `drop ${step.intent.token} ${step.reason}`;
     case 'hold':
       return `hold ${step.reason}`;
+    case 'limit':
+      return `limit ${step.brake.reason}`;
   }
 }
 
@@ -508,4 +511,76 @@ it('the offering of an intent is the candidate itself, bid included', () => {
   const [step] = planSpotPool(desired(), seen({ intents: [seenIntent()], candidates: [bid] }), NOW);
   expect(step).toMatchObject({ kind: 'launch', offering: { maxPrice: '0.5' } });
   expect(offeringId(bid.offering)).toBe(intent().offering);
+});
+
+describe('brakes on spending', () => {
+  const brake = (room: number, reason: Brake['reason'] = 'LaunchesPerHour'): Brake => ({ room, reason, message: '' });
+  const braked = (...brakes: readonly Brake[]) => candidate({ brakes });
+  const cheap = candidate({ offering: offering({ zone: 'ap-singapore-3' }), brakes: [brake(2, 'MaxCostPerHour')] });
+
+  it.each<{
+    name: string;
+    changes: Parameters<typeof desired>[0];
+    seen: Parameters<typeof seen>[0];
+    steps: readonly string[];
+  }>([
+    {
+      name: 'more room than is wanted changes nothing',
+      changes: { low: 3 },
+      seen: { candidates: [braked(brake(9))] },
+      steps: ['intend 3 of ap-singapore-2'],
+    },
+    {
+      name: 'the tightest decides',
+      changes: { low: 3 },
+      seen: { candidates: [braked(brake(2), brake(1), brake(9))] },
+      steps: ['intend 1 of ap-singapore-2'],
+    },
+    {
+      name: 'without room nothing is bought',
+      changes: { low: 3 },
+      seen: { candidates: [braked(brake(9), brake(0, 'MaxMachines'))] },
+      steps: ['limit MaxMachines'],
+    },
+    {
+      name: 'nor when there is less than none',
+      changes: { low: 3 },
+      seen: { candidates: [braked(brake(-2))] },
+      steps: ['limit LaunchesPerHour'],
+    },
+    {
+      name: 'and nothing is said while nothing is wanted',
+      changes: { low: 0 },
+      seen: { candidates: [braked(brake(0))] },
+      steps: [],
+    },
+    {
+      name: 'machines without tags take room',
+      changes: { low: 3 },
+      seen: { candidates: [braked(brake(2))], untagged: 1 },
+      steps: ['intend 1 of ap-singapore-2'],
+    },
+    {
+      name: 'an offering that is over a limit is passed over for one that is not',
+      changes: { low: 3 },
+      seen: { candidates: [braked(brake(0, 'MaxCostPerHour')), cheap] },
+      steps: ['intend 2 of ap-singapore-3'],
+    },
+    {
+      name: 'a planned purchase that has lost its room is dropped',
+      changes: { low: 3 },
+      seen: { candidates: [braked(brake(1, 'MaxMachines'))], intents: [seenIntent({ intent: intent({ count: 2 }) })] },
+      steps: ['drop token-1 MaxMachines'],
+    },
+    {
+      name: 'one that fits is made',
+      changes: { low: 3 },
+      seen: { candidates: [braked(brake(2))], intents: [seenIntent({ intent: intent({ count: 2 }) })] },
+      steps: ['launch token-1'],
+    },
+  ])('$name', ({ changes, seen: situation, steps }) => {
+    expect(planSpotPool(desired({ high: 9, maximum: 9, ...changes }), seen(situation), NOW).map(inShort)).toEqual(
+      steps,
+    );
+  });
 });

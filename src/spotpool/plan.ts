@@ -2,6 +2,7 @@ import type { BuyingStop, LaunchIntent, SpotPool, SpotPoolSpec } from '../api/sp
 import type { Instance, Offering } from '../cloud/cloud.ts';
 import { offeringId } from '../cloud/cloud.ts';
 import type { EpochMs } from '../lib/clock.ts';
+import type { Brake } from './brakes.ts';
 import type { Machine } from './machine.ts';
 import { byWhoLeavesFirst } from './machine.ts';
 import type { OfferingMemo } from './offerings.ts';
@@ -27,8 +28,10 @@ export interface SeenIntent {
   readonly intent: LaunchIntent;
   /** Planned by this process, acknowledged by the store, and not sent: it cannot have been bought. */
   readonly isUnsent: boolean;
-  /** Machines with its name, after the longest lag; `undefined`: not looked for yet. */
+  /** Machines with its name, when that is certain by now; `undefined`: it is not known yet. */
   readonly found: readonly Instance[] | undefined;
+  /** It was looked for, and fewer machines were found than ordered; a second look will decide. */
+  readonly isFirstLook: boolean;
   /** How many of the pool's known machines carry its name. */
   readonly known: number;
 }
@@ -38,6 +41,8 @@ export interface Candidate {
   /** Fingerprint of what a purchase of it would say. */
   readonly orderHash: string;
   readonly memo: OfferingMemo;
+  /** How many more of it may be bought, by each brake; purchases under way are to be taken off. */
+  readonly brakes: readonly Brake[];
 }
 
 /** Machines of another installation, or of another life of this pool, that carry this pool's name. */
@@ -62,19 +67,29 @@ export type Step =
   | { readonly kind: 'drain'; readonly machine: Machine; readonly reason: string }
   | { readonly kind: 'release'; readonly machine: Machine; readonly reason: string }
   /** Write down a purchase. The next run makes it. */
-  | { readonly kind: 'intend'; readonly offering: Offering; readonly orderHash: string; readonly count: number }
+  | {
+      readonly kind: 'intend';
+      readonly offering: Offering;
+      readonly orderHash: string;
+      readonly count: number;
+      readonly low: number;
+    }
   | { readonly kind: 'launch'; readonly intent: LaunchIntent; readonly offering: Offering }
   /** The machines of an unknown purchase were found. */
   | { readonly kind: 'takeIn'; readonly intent: LaunchIntent; readonly instances: readonly Instance[] }
-  /** An unknown purchase is not looked for before the longest lag has passed. */
-  | { readonly kind: 'await'; readonly intent: LaunchIntent }
+  /** An unknown purchase is not looked for before the longest lag has passed, and twice before it is taken for not made. */
+  | { readonly kind: 'await'; readonly intent: LaunchIntent; readonly isFirstLook: boolean }
   | { readonly kind: 'dropIntent'; readonly intent: LaunchIntent; readonly reason: string }
+  /** A purchase is wanted, and a brake on spending holds it back. */
+  | { readonly kind: 'limit'; readonly brake: Brake }
   /** Something that the user might expect is not done; `reason` says why. */
   | { readonly kind: 'hold'; readonly reason: HoldReason; readonly message: string };
 
 /** Why something is held back. Permanent words: they are the reasons of the condition `ReplacementHeld`. */
 export type HoldReason = 'LastAnswering' | 'TooManyAtOnce' | 'MostNotAnswering';
 
+/** As slowly as other refusals that need a person. */
+const REFUSED_RELEASE_AGAIN_MS = 5 * 60_000;
 /** Recorded times are cut to whole seconds: a wait is over for certain when a second more has passed. */
 export const CUT_MS = 1000;
 
@@ -104,9 +119,22 @@ export function planSpotPool(desired: Desired, seen: Seen, now: EpochMs): readon
   const settled = seen.intents
     .filter((intent) => !isWaiting(intent))
     .map((intent) => settle(intent, desired, seen, suspects));
-  const waiting = seen.intents.filter(isWaiting).map(({ intent }): Step => ({ kind: 'await', intent }));
+  const waiting = seen.intents
+    .filter(isWaiting)
+    .map(({ intent, isFirstLook }): Step => ({ kind: 'await', intent, isFirstLook }));
   const leaving = desired.mode === 'Pause' ? [] : planLeaving(desired, seen, suspects, now);
-  return [...leaving, ...settled, ...waiting, ...planPurchase(desired, seen, suspects, leaving, now)];
+  return [
+    ...leaving.filter((step) => !isRefusedLately(step, now)),
+    ...settled,
+    ...waiting,
+    ...planPurchase(desired, seen, suspects, leaving, now),
+  ];
+}
+
+/** A release that was refused until somebody changes something is asked for again rarely. */
+function isRefusedLately(step: Step, now: EpochMs): boolean {
+  if (step.kind !== 'release' || step.machine.record.releaseRefusedAt === undefined) return false;
+  return now - Date.parse(step.machine.record.releaseRefusedAt) < REFUSED_RELEASE_AGAIN_MS;
 }
 
 const drop =
@@ -128,10 +156,10 @@ function settle(seenIntent: SeenIntent, desired: Desired, seen: Seen, suspects: 
   );
   if (!same) return drop('SpecChanged')(seenIntent);
   if (seen.buyingStopped) return drop(seen.buyingStopped.reason)(seenIntent);
-  const others = seen.intents.filter((other) => other !== seenIntent);
-  if (roomToBuy(desired, { ...seen, intents: others }, suspects, []) < intent.count) {
-    return drop('NotNeeded')(seenIntent);
-  }
+  const others = { ...seen, intents: seen.intents.filter((other) => other !== seenIntent) };
+  if (roomToBuy(desired, others, suspects, []) < intent.count) return drop('NotNeeded')(seenIntent);
+  const brake = tightest(same);
+  if (brake && brake.room - orderedOf(others) < intent.count) return drop(brake.reason)(seenIntent);
   return { kind: 'launch', intent, offering: same.offering };
 }
 
@@ -145,11 +173,21 @@ function roomToBuy(desired: Desired, seen: Seen, suspects: ReadonlySet<Machine>,
   const staying = alive.filter(
     (machine) => (machine.fate === 'Keep' || suspects.has(machine)) && !going.has(machine),
   ).length;
-  const ordered =
-    seen.untagged + seen.intents.reduce((sum, { intent, known }) => sum + Math.max(0, intent.count - known), 0);
   const held = alive.some((machine) => machine.fate === 'Replace' && machine.isAnswering && !going.has(machine));
   const ceiling = desired.maximum + (held ? desired.surge : 0);
-  return Math.min(desired.low - staying, ceiling - alive.length) - ordered;
+  return Math.min(desired.low - staying, ceiling - alive.length) - orderedOf(seen);
+}
+
+/** Machines that are, or may be, on their way beyond those that are known. */
+function orderedOf({ untagged, intents }: Pick<Seen, 'untagged' | 'intents'>): number {
+  return untagged + intents.reduce((sum, { intent, known }) => sum + Math.max(0, intent.count - known), 0);
+}
+
+function tightest({ brakes }: Candidate): Brake | undefined {
+  return brakes.reduce<Brake | undefined>(
+    (least, brake) => (least && least.room <= brake.room ? least : brake),
+    undefined,
+  );
 }
 
 function planPurchase(
@@ -161,10 +199,21 @@ function planPurchase(
 ): readonly Step[] {
   if (desired.mode !== 'Run' || seen.intents.length > 0 || seen.buyingStopped) return [];
   const need = roomToBuy(desired, seen, suspects, leaving);
-  const free = seen.candidates.find(({ memo }) => memo.blockedUntil <= now);
-  if (need <= 0 || !free) return [];
-  const { offering, orderHash, memo } = free;
-  return [{ kind: 'intend', offering, orderHash, count: Math.min(need, LARGEST_ORDER, memo.tryCount ?? need) }];
+  const free = seen.candidates.filter(({ memo }) => memo.blockedUntil <= now);
+  if (need <= 0 || free.length === 0) return [];
+  const roomOf = (candidate: Candidate): number =>
+    (tightest(candidate)?.room ?? Number.POSITIVE_INFINITY) - orderedOf(seen);
+  // A dearer offering may be over a limit where a cheaper one is not.
+  const chosen = free.find((candidate) => roomOf(candidate) > 0);
+  if (!chosen) return free.slice(0, 1).flatMap(limitOf);
+  const { offering, orderHash, memo } = chosen;
+  const count = Math.min(need, LARGEST_ORDER, memo.tryCount ?? need, roomOf(chosen));
+  return [{ kind: 'intend', offering, orderHash, count, low: desired.low }];
+}
+
+function limitOf(candidate: Candidate): readonly Step[] {
+  const brake = tightest(candidate);
+  return brake ? [{ kind: 'limit', brake }] : [];
 }
 
 function planLeaving(desired: Desired, seen: Seen, suspects: ReadonlySet<Machine>, now: EpochMs): readonly Step[] {

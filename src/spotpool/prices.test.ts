@@ -3,6 +3,7 @@ import type { FakeClock } from '../../test/builders/fake-clock.ts';
 import { createFakeClock } from '../../test/builders/fake-clock.ts';
 import { offering } from '../../test/builders/launch-order.ts';
 import { spec } from '../../test/builders/spotpool.ts';
+import type { Cloud } from '../cloud/cloud.ts';
 import type { MemoryCloud } from '../cloud/memory.ts';
 import { createMemoryCloud } from '../cloud/memory.ts';
 import type { Price, PriceBook } from './prices.ts';
@@ -22,7 +23,9 @@ const ask = (
   changes: Record<string, unknown> = {},
   account = 'account',
   signal = AbortSignal.any([]),
-): Promise<Price> => book.priceOf(account, memory.cloud, spec(changes), offering(), signal);
+  maxAgeMs?: number,
+): Promise<Price> => book.priceOf(account, memory.cloud, spec(changes), offering(), signal, maxAgeMs);
+const askFresh = (maxAgeMs: number): Promise<Price> => ask({}, 'account', undefined, maxAgeMs);
 const asked = (): number => memory.calls.length;
 
 describe('a price', () => {
@@ -59,13 +62,67 @@ describe('a price', () => {
   });
 
   it.each(['Unreachable', 'ServerError', 'Throttled'] as const)(
-    'that failed with %s is asked again',
+    'that failed with %s is asked again after a minute',
     async (reason) => {
       memory.weather.refuse('price', reason);
       expect(await ask()).toMatchObject({ isKnown: false });
+      await clock.advance(MINUTE - 1);
+      expect(await ask()).toMatchObject({ isKnown: false });
+      expect(asked()).toBe(1);
+      await clock.advance(1);
       expect(await ask()).toMatchObject({ isKnown: true });
     },
   );
+
+  it('is asked anew before its time when it may not be so old', async () => {
+    await ask();
+    await clock.advance(MINUTE);
+    await askFresh(MINUTE + 1);
+    expect(asked()).toBe(1);
+    memory.weather.setPrice('GN7.2XLARGE32', 400_000);
+    expect(await askFresh(MINUTE)).toMatchObject({ price: { machine: 400_000 } });
+    expect(await ask()).toMatchObject({ price: { machine: 400_000 } });
+    expect(asked()).toBe(2);
+    await clock.advance(10 * MINUTE);
+    await askFresh(Number.POSITIVE_INFINITY);
+    expect(asked()).toBe(3);
+  });
+
+  it('that could not be asked anew before its time stays as it was until then', async () => {
+    await ask();
+    await clock.advance(9 * MINUTE);
+    memory.weather.refuse('price', 'Unreachable', 2);
+    expect(await askFresh(0)).toMatchObject({ isKnown: true });
+    expect(await askFresh(0)).toMatchObject({ isKnown: true });
+    expect(asked()).toBe(2);
+    await clock.advance(MINUTE);
+    expect(await ask()).toMatchObject({ isKnown: false });
+  });
+
+  it('that is late holds nobody up, and is there when it has come', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let calls = 0;
+    const slow: Cloud = {
+      ...memory.cloud,
+      async price(...args) {
+        calls += 1;
+        await promise;
+        return memory.cloud.price(...args);
+      },
+    };
+    const askSlow = (): Promise<Price> => book.priceOf('slow', slow, spec({}), offering(), AbortSignal.any([]));
+    const first = askSlow();
+    await clock.advance(1000);
+    expect(await first).toMatchObject({ isKnown: false, error: { reason: 'Unreachable' } });
+    // Whoever asks meanwhile waits no more at all.
+    const second = askSlow();
+    await clock.advance(1);
+    expect(await second).toMatchObject({ isKnown: false });
+    resolve();
+    await clock.advance(1000);
+    expect(await askSlow()).toMatchObject({ isKnown: true });
+    expect(calls).toBe(1);
+  });
 
   it('that was cut off is not known, and asked again', async () => {
     expect(await ask({}, 'account', AbortSignal.abort())).toMatchObject({ isKnown: false });

@@ -2,20 +2,24 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ObjectKey } from '../api/meta.ts';
 import type { SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
 import { SpotPoolKind } from '../api/spotpool.ts';
+import type { CloudReason } from '../cloud/errors.ts';
 import { CloudError } from '../cloud/errors.ts';
 import type { EpochMs } from '../lib/clock.ts';
 import type { KindRef } from '../store/store.ts';
 import { StoreError } from '../store/store.ts';
 import type { Done } from './act.ts';
 import { act } from './act.ts';
-import { LONGEST_LAG_MS } from './claims.ts';
+import { holdingOf } from './budget.ts';
+import { lookDueAt } from './claims.ts';
 import type { Obstacle } from './conditions.ts';
 import type { SpotPoolEdges } from './edges.ts';
 import { conditionEvents, eventsOf } from './events.ts';
+import { historyOf } from './history.ts';
 import type { Observation } from './observe.ts';
 import { observe } from './observe.ts';
 import type { Desired } from './plan.ts';
 import { CUT_MS, desiredOf, planSpotPool } from './plan.ts';
+import { reserve, withBrakes } from './spending.ts';
 import { statusOf, statusOfFailure } from './status.ts';
 
 /** Held by a pool while it may have machines; removed when the last one is gone. */
@@ -40,29 +44,45 @@ export async function reconcileSpotPool(
   signal: AbortSignal,
 ): Promise<{ checkAgainInMs: number } | undefined> {
   const read = await edges.store.get<SpotPool>(Kind, key);
-  if (!read) return undefined;
-  if (read.metadata.deletionTimestamp !== undefined && !read.metadata.finalizers.includes(FINALIZER)) return undefined;
+  if (!read || (read.metadata.deletionTimestamp !== undefined && !read.metadata.finalizers.includes(FINALIZER))) {
+    edges.telemetry.forget(key);
+    return undefined;
+  }
   if (mayLeaveMachines(read)) return letGo(read, edges);
-  const isStatusLost = read.status?.instances === undefined && hasLivedBefore(read, edges);
+  const isStatusLost = isRecordLost(read, edges);
   const pool = read.metadata.deletionTimestamp === undefined ? await edges.store.addFinalizer(read, FINALIZER) : read;
   const elsewhere = leftBehind(pool);
   if (elsewhere) return tellFailure(pool, isStatusLost, elsewhere, edges);
-  let seen: Observation;
+  let observed: Observation;
   try {
-    seen = await observe(pool, isStatusLost, edges, signal);
+    if (edges.budget.mustLoad) {
+      edges.budget.load(await edges.store.list<SpotPool>(Kind), (each) => isRecordLost(each, edges));
+    }
+    observed = await observe(pool, isStatusLost, edges, signal);
   } catch (error) {
     if (!(error instanceof CloudError)) throw error;
     return tellFailure(pool, isStatusLost, obstacleOf(error), edges);
   }
+  const moved = otherAccount(pool, observed);
+  if (moved) return tellFailure(pool, isStatusLost, moved, edges);
   const desired = desiredOf(pool.spec, pool.metadata);
-  const steps = planSpotPool(desired, seen, edges.clock.now());
+  // From here to the note in the budget nothing waits: no other pool can take the same room.
+  const now = edges.clock.now();
+  const seen = withBrakes(pool, observed, edges.budget, now);
+  const steps = planSpotPool(desired, seen, now);
+  reserve(pool, seen, steps, edges.budget);
   const done = await act(pool, steps, seen, edges, signal);
   const told = await tell(pool, desired, seen, done, edges);
   if (desired.mode === 'Delete' && isFinished(seen, told, edges.clock.now())) {
     await edges.store.removeFinalizer(told, FINALIZER);
+    forget(pool, edges);
     return undefined;
   }
   return { checkAgainInMs: nextCheck(desired, told, done, edges) };
+}
+
+function isRecordLost(pool: SpotPool, edges: SpotPoolEdges): boolean {
+  return pool.status?.instances === undefined && hasLivedBefore(pool, edges);
 }
 
 /** Whether the pool may have machines although nothing is recorded: its status was wiped, or the store has lost everything. */
@@ -81,8 +101,15 @@ async function letGo(pool: SpotPool, edges: SpotPoolEdges): Promise<undefined> {
   const note = `The pool is gone; ${ids.length === 0 ? 'it had no machines' : `${ids.join(', ')} go on running and costing money`}.`;
   edges.recordEvent(pool, { type: 'Warning', reason: 'MachinesRetained', note: note.slice(0, 1024) });
   await edges.store.removeFinalizer(pool, FINALIZER);
-  for (const { token } of pool.status?.intents ?? []) edges.unsentTokens.delete(token);
+  forget(pool, edges);
   return undefined;
+}
+
+/** Drops what this process keeps in memory about a pool that is gone. */
+function forget({ metadata, status }: SpotPool, { budget, telemetry, unsentTokens }: SpotPoolEdges): void {
+  budget.forget(metadata.uid);
+  telemetry.forget(metadata);
+  for (const { token } of status?.intents ?? []) unsentTokens.delete(token);
 }
 
 /** Machines or purchases in another region than that of the spec, where the pool would neither see nor release them. */
@@ -99,10 +126,31 @@ function leftBehind({ spec, status }: SpotPool): Obstacle | undefined {
   return { reason: 'RegionChanged', message, needsPerson: true };
 }
 
-const NEEDS_PERSON = ['InvalidCredentials', 'PermissionDenied', 'AccountRestricted'];
+/** What passes by itself; whatever else keeps the machines from being seen needs somebody, and is asked rarely. */
+const PASSES: readonly CloudReason[] = ['Throttled', 'Busy', 'ServerError', 'Unreachable', 'Unexpected'];
 
 function obstacleOf({ reason, message }: CloudError): Obstacle {
-  return { reason, message, needsPerson: NEEDS_PERSON.includes(reason) };
+  return { reason, message, needsPerson: !PASSES.includes(reason) };
+}
+
+/**
+ * Keys of another account see none of the machines, which go on running. New keys of the same account see them, or at least
+ * other machines of this installation.
+ */
+function otherAccount({ status }: SpotPool, { accountKey, machines, isAnyOfOurs }: Observation): Obstacle | undefined {
+  if (status?.account === undefined || status.account === accountKey || isAnyOfOurs) return undefined;
+  const living = machines.filter(({ before }) => before && before.phase !== 'Terminating' && before.phase !== 'Failed');
+  if (living.length === 0 || living.some(({ fate }) => fate !== 'Gone')) return undefined;
+  const shown =
+    living
+      .map(({ id }) => id)
+      .slice(0, 5)
+      .join(', ') + (living.length > 5 ? `, … (${living.length})` : '');
+  const message =
+    `The keys have changed, and with the new ones none of ${shown} is to be seen: they seem to be of another account. ` +
+    'Give keys of the account that the machines are in, or delete the pool with the annotation ' +
+    `${ORPHAN_ANNOTATION}: "true" and leave them there.`;
+  return { reason: 'AccountChanged', message, needsPerson: true };
 }
 
 async function tellFailure(
@@ -115,6 +163,7 @@ async function tellFailure(
   const before = pool.status?.conditions ?? [];
   const status = statusOfFailure(pool, isStatusLost, obstacle, edges.clock.now());
   await write(pool, status, edges);
+  edges.telemetry.failed(pool, status);
   const events = [...conditionEvents(before, status.conditions ?? [])];
   if (before.find(({ type }) => type === 'Ready')?.reason !== reason) {
     events.push({ type: 'Warning', reason, note: message.slice(0, 1024) });
@@ -138,13 +187,17 @@ async function tell(
     ...candidate,
     memo: edges.offerings.get(seen.accountKey, candidate.offering),
   }));
-  const status = statusOf(pool, desired, { ...seen, candidates }, done, now, edges.random);
+  const restraint = edges.restraint();
+  const status = statusOf(pool, desired, { ...seen, candidates }, done, { restraint, now, random: edges.random });
   const written = await write(pool, status, edges);
+  edges.budget.hold(pool.metadata.uid, holdingOf(status));
+  edges.telemetry.told(pool, seen, done, status);
   for (const outcome of done) {
     // Acknowledged: from here the purchase may be sent, once, by this process.
     if (outcome.step.kind === 'intend' && 'intent' in outcome) edges.unsentTokens.add(outcome.intent.token);
   }
-  for (const event of eventsOf(pool, seen, done, status)) edges.recordEvent(pool, event);
+  for (const event of eventsOf(pool, seen, done, status, now)) edges.recordEvent(pool, event);
+  for (const entry of historyOf(pool, seen, done, now)) edges.logDecision(entry);
   return written;
 }
 
@@ -178,13 +231,15 @@ function isFinished(seen: Observation, pool: SpotPool, now: EpochMs): boolean {
 function nextCheck(desired: Desired, pool: SpotPool, done: readonly Done[], edges: SpotPoolEdges): number {
   if (goesOn(desired, pool, done)) return 1;
   const now = edges.clock.now();
+  const limits = done.flatMap(({ step }) => (step.kind === 'limit' ? [step.brake.until ?? 0] : []));
   const dues = [
-    ...(pool.status?.intents ?? []).map(({ unknownSince }) => Date.parse(unknownSince ?? '') + LONGEST_LAG_MS),
+    ...limits,
+    ...(pool.status?.intents ?? []).map(lookDueAt),
     ...(pool.status?.instances ?? [])
       .filter(({ phase }) => phase === 'Draining')
-      .map(({ drainingSince }) => Date.parse(drainingSince ?? '') + desired.drainTimeoutMs),
+      .map(({ drainingSince }) => Date.parse(drainingSince ?? '') + desired.drainTimeoutMs + CUT_MS),
   ]
-    .map((due) => due + CUT_MS - now)
+    .map((due) => due - now)
     .filter((wait) => wait > 0);
   // Up to a tenth earlier, so that pools made together do not ask together for ever.
   const regular = desired.checkIntervalMs * (1 - edges.random() * 0.1);

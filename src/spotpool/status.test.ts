@@ -37,18 +37,17 @@ function status(
     ...seen(),
     cloud: {} as Cloud,
     accountKey: 'account',
+    sweptAt: NOW,
+    isAnyOfOurs: true,
     prices: new Map([[id, price]]),
     troubles: [],
     ...situation.seen,
   };
-  return statusOf(
-    situation.pool ?? pool(),
-    desired(),
-    observation,
-    situation.done ?? [],
-    situation.now ?? NOW,
-    () => 0.5,
-  );
+  return statusOf(situation.pool ?? pool(), desired(), observation, situation.done ?? [], {
+    restraint: undefined,
+    now: situation.now ?? NOW,
+    random: () => 0.5,
+  });
 }
 
 const launchStep = { kind: 'launch', intent: intent({ count: 2 }), offering: offering() } as const;
@@ -162,17 +161,20 @@ describe('machines', () => {
 describe('purchases', () => {
   it('that are planned are written down', () => {
     const fresh = intent({ token: 'token-2' });
-    const step = { kind: 'intend', offering: offering(), orderHash: 'order-1', count: 1 } as const;
+    const step = { kind: 'intend', offering: offering(), orderHash: 'order-1', count: 1, low: 1 } as const;
     expect(status({ done: [{ step, intent: fresh }] }).intents).toEqual([fresh]);
   });
 
   it('of an earlier process are of unknown outcome from now on, and no later', () => {
-    const first = status({ pool: planned, done: [{ step: { kind: 'await', intent: intent({ count: 2 }) } }] });
+    const first = status({
+      pool: planned,
+      done: [{ step: { kind: 'await', intent: intent({ count: 2 }), isFirstLook: false } }],
+    });
     expect(first.intents).toMatchObject([{ token: 'token-1', unknownSince: toTime(NOW) }]);
     const [waiting = intent()] = first.intents ?? [];
     const later = status({
       pool: pool({ status: first }),
-      done: [{ step: { kind: 'await', intent: waiting } }],
+      done: [{ step: { kind: 'await', intent: waiting, isFirstLook: false } }],
       now: NOW + 20_000,
     });
     expect(later.intents).toEqual([waiting]);
@@ -182,7 +184,8 @@ describe('purchases', () => {
     ['Unreachable', 'unknown'],
     ['ServerError', 'unknown'],
     ['SoldOut', 'gone'],
-    ['Throttled', 'gone'],
+    ['Throttled', 'held'],
+    ['Busy', 'held'],
     ['InsufficientBalance', 'stopped'],
     ['AccountRestricted', 'stopped'],
     ['InvalidCredentials', 'stopped'],
@@ -193,11 +196,12 @@ describe('purchases', () => {
   ])('refused with %s: %s', (reason, expected) => {
     const told = status({ pool: planned, done: [refused(reason)] });
     const isUnknown = told.intents?.[0]?.unknownSince !== undefined;
-    expect(told.buyingStopped ? 'stopped' : isUnknown ? 'unknown' : 'gone').toBe(expected);
-    if (told.buyingStopped) {
-      expect(told.intents).toBeUndefined();
-      expect(told.buyingStopped).toEqual({ reason, message: 'why', until: '2026-11-01T00:10:00Z', generation: 1 });
-    }
+    const stop = told.buyingStopped;
+    const waits = { '2026-11-01T00:10:00Z': 'stopped', '2026-11-01T00:00:45Z': 'held' }[stop?.until ?? ''];
+    expect(waits ?? (isUnknown ? 'unknown' : 'gone')).toBe(expected);
+    if (!stop) return;
+    expect(told.intents).toBeUndefined();
+    expect(stop).toMatchObject({ reason, message: 'why', generation: 1 });
   });
 });
 

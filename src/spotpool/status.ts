@@ -2,17 +2,23 @@ import { toTime } from '../api/meta.ts';
 import type { InstanceStatus, LaunchIntent, SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
 import { offeringId } from '../cloud/cloud.ts';
 import type { CloudReason } from '../cloud/errors.ts';
+import { CloudError } from '../cloud/errors.ts';
 import type { EpochMs } from '../lib/clock.ts';
 import { fromMicros, toMicros } from '../lib/money.ts';
-import type { Done } from './act.ts';
+import type { Done, Restraint } from './act.ts';
+import { launchesOf } from './brakes.ts';
 import type { Obstacle } from './conditions.ts';
 import { conditionsOf, conditionsOfFailure, mergeConditions } from './conditions.ts';
+import { historyOf, withHistory } from './history.ts';
+import { hourlySavingsOf, spendOf } from './ledger.ts';
+import { listCostOf } from './market.ts';
 import type { Observation } from './observe.ts';
 import { toOfferingStatus } from './offerings.ts';
 import { specHashOf } from './order.ts';
 import type { Desired } from './plan.ts';
 import type { Price } from './prices.ts';
 import { hourlyTotal } from './prices.ts';
+import { afterLaunch, trialOf } from './trial.ts';
 
 /** A refusal of this kind concerns the account or the spec, so the whole pool waits; it is asked again slowly. */
 const STOPS_BUYING: ReadonlySet<CloudReason> = new Set([
@@ -24,6 +30,10 @@ const STOPS_BUYING: ReadonlySet<CloudReason> = new Set([
   'InvalidRequest',
   'Unexpected',
 ]);
+/** Refusals that pass by themselves: only the purchase waits, for a moment. */
+const HOLDS_BUYING: ReadonlySet<CloudReason> = new Set(['Throttled', 'Busy']);
+const HELD_FROM_MS = 30_000;
+const HELD_WITHIN_MS = 30_000;
 /** Five to fifteen minutes: soon enough for someone who has just topped up, rare enough to cost nothing. */
 const ASK_AGAIN_FROM_MS = 5 * 60_000;
 const ASK_AGAIN_WITHIN_MS = 10 * 60_000;
@@ -34,33 +44,51 @@ export function statusOf(
   desired: Desired,
   seen: Observation,
   done: readonly Done[],
-  now: EpochMs,
-  random: () => number,
+  { restraint, now, random }: { restraint: Restraint | undefined; now: EpochMs; random: () => number },
 ): SpotPoolStatus {
   const instances = instancesOf(pool, seen, done, now);
   const intents = intentsOf(pool, done, now);
   const buyingStopped = stopOf(pool, seen, done, now, random);
   const alive = instances.filter(({ phase, reason }) => phase !== 'Terminating' && reason !== 'LaunchFailed');
   const counts = { size: alive.length, ready: instances.filter(({ phase }) => phase === 'Ready').length };
+  const trial = trialOf(pool, seen.machines);
+  const bought = boughtIn(done);
+  const launches = launchesOf(pool.status?.launches ?? [], bought, now);
+  const history = withHistory(pool.status?.history ?? [], historyOf(pool, seen, done, now));
+  const spend = spendOf(pool, instances, now);
   const next = { instances, ...(intents.length === 0 ? {} : { intents }), ...(buyingStopped ? { buyingStopped } : {}) };
   return {
     observedGeneration: pool.metadata.generation,
     minimum: pool.spec.minimum,
     maximum: pool.spec.maximum,
+    account: seen.accountKey,
     ...counts,
     outdated: alive.filter(({ isOutdated }) => isOutdated).length,
     ...costOf(pool, alive, seen),
     conditions: mergeConditions(
       pool.status?.conditions ?? [],
-      conditionsOf(pool, desired, seen, done, next, counts, now),
+      conditionsOf(pool, desired, seen, done, next, counts, restraint, now),
       pool.metadata.generation,
       now,
     ),
     offerings: seen.candidates.map(({ offering, memo }) =>
       toOfferingStatus(offering, memo, textOf(seen.prices.get(offeringId(offering))), now),
     ),
+    trial: bought > 0 ? afterLaunch(trial.record, now) : trial.record,
+    ...(trial.provenImages.length === 0 ? {} : { provenImages: [...trial.provenImages] }),
+    ...(launches.length === 0 ? {} : { launches: [...launches] }),
+    ...(history.length === 0 ? {} : { history }),
+    ...(spend === undefined ? {} : { spend }),
     ...next,
   };
+}
+
+/** Machines that purchases have brought in this run. */
+function boughtIn(done: readonly Done[]): number {
+  return done.reduce((sum, outcome) => {
+    if (outcome.step.kind === 'takeIn') return sum + outcome.step.instances.length;
+    return 'ids' in outcome ? sum + outcome.ids.length : sum;
+  }, 0);
 }
 
 function textOf(price: Price | undefined): string | undefined {
@@ -70,9 +98,14 @@ function textOf(price: Price | undefined): string | undefined {
 function instancesOf(pool: SpotPool, seen: Observation, done: readonly Done[], now: EpochMs): InstanceStatus[] {
   const known = seen.machines
     .filter(({ fate }) => fate !== 'Gone')
-    .map(({ id, record, cost }) => {
+    .map(({ id, record, before, cost }) => {
       const changed = done.reduce((current, outcome) => afterStep(id, current, outcome, now), record);
-      return cost === 0 ? changed : { ...changed, hourlyCost: fromMicros(cost) };
+      const hourlyListCost = listCostOf(before, record.offering, seen.prices);
+      return {
+        ...changed,
+        ...(cost === 0 ? {} : { hourlyCost: fromMicros(cost) }),
+        ...(hourlyListCost === undefined ? {} : { hourlyListCost }),
+      };
     });
   const bought = done.flatMap((outcome) => newRecords(pool, seen, outcome, now));
   const ids = new Set(known.map(({ instanceId }) => instanceId));
@@ -89,9 +122,17 @@ function afterStep(id: string, record: InstanceStatus, outcome: Done, now: Epoch
     return { ...record, phase: 'Draining', reason: step.reason, drainingSince: toTime(now) };
   }
   if (step.kind !== 'release' || step.machine.id !== id || !('error' in outcome)) return record;
-  if (outcome.error) return { ...record, message: releaseFailure(outcome.error) };
-  const { message: _old, ...rest } = record;
+  const { message: _old, releaseRefusal: _why, releaseRefusedAt: _when, ...rest } = record;
+  if (outcome.error) return { ...rest, message: releaseFailure(outcome.error), ...refusalOf(outcome.error, now) };
   return { ...rest, phase: 'Terminating', reason: step.reason, terminatingSince: toTime(now) };
+}
+
+/** Noted where somebody must change something first. */
+function refusalOf(error: Error, now: EpochMs): Pick<InstanceStatus, 'releaseRefusal' | 'releaseRefusedAt'> {
+  if (!(error instanceof CloudError)) return {};
+  const { reason } = error;
+  if (reason !== 'ReleaseRefused' && reason !== 'PermissionDenied') return {};
+  return { releaseRefusal: reason, releaseRefusedAt: toTime(now) };
 }
 
 /** What the record of a machine says whose release has failed. */
@@ -104,7 +145,12 @@ function newRecords(pool: SpotPool, seen: Observation, outcome: Done, now: Epoch
   if (step.kind !== 'launch' && step.kind !== 'takeIn') return [];
   const { offering, specHash } = step.intent;
   const cost = textOf(seen.prices.get(offering));
-  const common = { offering, ...(cost === undefined ? {} : { hourlyCost: cost }) };
+  const hourlyListCost = listCostOf(undefined, offering, seen.prices);
+  const common = {
+    offering,
+    ...(cost === undefined ? {} : { hourlyCost: cost }),
+    ...(hourlyListCost === undefined ? {} : { hourlyListCost }),
+  };
   if (step.kind === 'launch') {
     if (!('ids' in outcome)) return [];
     return outcome.ids.map((instanceId) => ({
@@ -143,17 +189,21 @@ function intentsOf(pool: SpotPool, done: readonly Done[], now: EpochMs): LaunchI
     const { step } = outcome;
     if (step.kind === 'intend' && 'intent' in outcome) intents.push(outcome.intent);
     if (step.kind === 'takeIn' || step.kind === 'dropIntent') intents = without(step.intent);
-    if (step.kind === 'await' && step.intent.unknownSince === undefined) {
-      const message = 'Planned by an earlier process.';
-      intents = [...without(step.intent), { ...step.intent, unknownSince: toTime(now), message }];
-    }
+    if (step.kind === 'await') intents = [...without(step.intent), afterWaiting(step, now)];
     if (step.kind !== 'launch') continue;
     intents = without(step.intent);
     if ('refusal' in outcome && outcome.refusal.isOutcomeUnknown) {
-      intents.push({ ...step.intent, unknownSince: toTime(now), message: outcome.refusal.message.slice(0, 1024) });
+      const { emptyLookAt: _earlier, ...intent } = step.intent;
+      intents.push({ ...intent, unknownSince: toTime(now), message: outcome.refusal.message.slice(0, 1024) });
     }
   }
   return intents;
+}
+
+function afterWaiting({ intent, isFirstLook }: Extract<Done['step'], { kind: 'await' }>, now: EpochMs): LaunchIntent {
+  if (isFirstLook) return { ...intent, emptyLookAt: toTime(now) };
+  if (intent.unknownSince !== undefined) return intent;
+  return { ...intent, unknownSince: toTime(now), message: 'Planned by an earlier process.' };
 }
 
 function stopOf(
@@ -164,9 +214,12 @@ function stopOf(
   random: () => number,
 ): SpotPoolStatus['buyingStopped'] {
   for (const outcome of done) {
-    if (!('refusal' in outcome) || !STOPS_BUYING.has(outcome.refusal.reason)) continue;
+    if (!('refusal' in outcome)) continue;
     const { reason, message } = outcome.refusal;
-    const until = toTime(now + ASK_AGAIN_FROM_MS + random() * ASK_AGAIN_WITHIN_MS);
+    const isHeld = HOLDS_BUYING.has(reason);
+    if (!isHeld && !STOPS_BUYING.has(reason)) continue;
+    const wait = isHeld ? HELD_FROM_MS + random() * HELD_WITHIN_MS : ASK_AGAIN_FROM_MS + random() * ASK_AGAIN_WITHIN_MS;
+    const until = toTime(now + wait);
     return { reason, message: message.slice(0, 1024), until, generation: pool.metadata.generation };
   }
   return seen.buyingStopped;
@@ -177,13 +230,18 @@ function costOf(
   { status }: SpotPool,
   alive: readonly InstanceStatus[],
   seen: Observation,
-): Pick<SpotPoolStatus, 'hourlyCost' | 'currency'> {
+): Pick<SpotPoolStatus, 'hourlyCost' | 'hourlySavings' | 'currency'> {
   const known = [...seen.prices.values()].find((price) => price.isKnown);
   const currency = known?.price.currency ?? status?.currency;
   const costs = alive.map(({ hourlyCost }) => hourlyCost);
   if (currency === undefined) return {};
   if (!costs.every((cost) => cost !== undefined)) return { currency };
-  return { hourlyCost: fromMicros(costs.reduce((sum, cost) => sum + toMicros(Number(cost)), 0)), currency };
+  const hourlySavings = hourlySavingsOf(alive);
+  return {
+    hourlyCost: fromMicros(costs.reduce((sum, cost) => sum + toMicros(Number(cost)), 0)),
+    ...(hourlySavings === undefined ? {} : { hourlySavings }),
+    currency,
+  };
 }
 
 /** The status when nothing could be seen, or nothing may be done. What was known of the machines is kept as it was. */

@@ -42,3 +42,22 @@ it('knows the process it runs in when asked to', async () => {
   metrics.addProcessMetrics();
   expect(await metrics.text()).toContain('\nnodejs_eventloop_lag_seconds ');
 });
+
+it('takes single series away, and leaves the others', async () => {
+  const metrics = createMetrics();
+  const counter = metrics.counter({ name: 'launches_total', help: 'Launches.', labels: ['zone'] });
+  const gauge = metrics.gauge({ name: 'machines', help: 'Machines.', labels: ['zone'] });
+  const histogram = metrics.histogram({ name: 'time_seconds', help: 'Time.', labels: ['zone'], buckets: [1] });
+  for (const zone of ['a', 'b']) {
+    counter.inc({ zone });
+    gauge.set({ zone }, 1);
+    histogram.observe({ zone }, 1);
+  }
+  for (const metric of [counter, gauge, histogram]) {
+    metric.remove({ zone: 'a' });
+    metric.remove({ zone: 'never seen' });
+  }
+  const text = await metrics.text();
+  expect(text).not.toContain('zone="a"');
+  expect(text.match(/zone="b"/g)).toHaveLength(6);
+});

@@ -1,20 +1,27 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
-type Labels = Readonly<Record<string, string>>;
+/** Label values by label name. */
+export type Labels = Readonly<Record<string, string>>;
 
 export interface CounterMetric {
   /** Adds `by` (default 1; 0 makes the series appear). */
   inc(labels: Labels, by?: number): void;
+  /** Takes a series away; one that is not there is none to take. */
+  remove(labels: Labels): void;
 }
 export interface GaugeMetric {
   set(labels: Labels, value: number): void;
   /** Adds `by`, which may be negative. */
   add(labels: Labels, by: number): void;
+  /** As that of a counter. */
+  remove(labels: Labels): void;
 }
 export interface HistogramMetric {
   observe(labels: Labels, value: number): void;
   /** Makes the series appear, empty. */
   open(labels: Labels): void;
+  /** As that of a counter. */
+  remove(labels: Labels): void;
 }
 
 interface MetricOptions {
@@ -50,17 +57,22 @@ export function createMetrics(): Metrics {
   return {
     counter(options) {
       const counter = new Counter(shared(options));
-      return { inc: (labels, by = 1) => counter.inc(labels, by) };
+      return { inc: (labels, by = 1) => counter.inc(labels, by), remove: (labels) => counter.remove(labels) };
     },
     gauge(options) {
       const gauge = new Gauge(shared(options));
-      return { set: (labels, value) => gauge.set(labels, value), add: (labels, by) => gauge.inc(labels, by) };
+      return {
+        set: (labels, value) => gauge.set(labels, value),
+        add: (labels, by) => gauge.inc(labels, by),
+        remove: (labels) => gauge.remove(labels),
+      };
     },
     histogram(options) {
       const histogram = new Histogram({ ...shared(options), buckets: [...options.buckets] });
       return {
         observe: (labels, value) => histogram.observe(labels, value),
         open: (labels) => histogram.zero(labels),
+        remove: (labels) => histogram.remove(labels),
       };
     },
     addProcessMetrics: () => collectDefaultMetrics({ register: registry }),

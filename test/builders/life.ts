@@ -111,6 +111,7 @@ function passing(cloud: Cloud, pass: (method: keyof Cloud, when: Moment['when'])
     findByName: around('findByName', cloud.findByName),
     launch: around('launch', cloud.launch),
     release: around('release', cloud.release),
+    claim: around('claim', cloud.claim),
     price: around('price', cloud.price),
     stock: around('stock', cloud.stock),
     spotQuota: around('spotQuota', cloud.spotQuota),

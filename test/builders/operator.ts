@@ -24,13 +24,17 @@ import type { LogLine } from './log.ts';
 export interface OperatorOptions {
   /** For the simulator and for the operator's own chance. Default 1. */
   readonly seed?: number;
+  /** When time starts; default 2026-11-01T00:00:00Z. */
+  readonly start?: number;
   /** Of the simulated cloud, clock and seed aside. */
   readonly simulator?: Omit<CvmSimulatorOptions, 'clock' | 'seed'>;
   readonly env?: Readonly<Record<string, string>>;
   readonly settings?: Partial<OperatorSettings>;
-  readonly edges?: Pick<Partial<OperatorEdges>, 'decorateClouds' | 'storeLimits'>;
+  readonly edges?: Pick<Partial<OperatorEdges>, 'decorateClouds' | 'storeLimits' | 'random'>;
   /** Manifests by file name, as `write` takes them. */
   readonly manifests?: Readonly<Record<string, Manifest>>;
+  /** One whose cloud and clock it shares, to be started before; with another `seed`, or they draw the same names. */
+  readonly beside?: OperatorUnderTest;
 }
 
 /** Text as it is; objects become documents of YAML. */
@@ -86,22 +90,42 @@ const SPOT_POOL = { apiVersion: 'demo.aiops.org/v1', kind: 'SpotPool' } as const
 const STEP_MS = 1000;
 const POLL_MS = 5000;
 
-/** Starts a cloud and an operator; both end with the test. */
-export async function startOperator(options: OperatorOptions = {}): Promise<OperatorUnderTest> {
-  const { seed = 1 } = options;
-  const root = mkdtempSync(join(tmpdir(), 'aiops-op-'));
-  const manifestsDir = join(root, 'manifests');
-  mkdirSync(manifestsDir);
+interface World {
+  readonly clock: FakeClock;
+  readonly simulator: CvmSimulator;
+  close(): Promise<void>;
+}
+
+async function startWorld(options: OperatorOptions, seed: number): Promise<World> {
   await loadSdk();
   let simulator: CvmSimulator | undefined;
   const io = watchIo(() => simulator?.hanging ?? 0);
-  const clock = createFakeClock({ busy: () => io.busy() + (simulator?.inFlight ?? 0) });
-  simulator = await startCvmSimulator({ ...options.simulator, clock, seed });
+  const { start } = options;
+  const busy = (): number => io.busy() + (simulator?.inFlight ?? 0);
+  const clock = createFakeClock({ busy, ...(start === undefined ? {} : { start }) });
+  const started = await startCvmSimulator({ ...options.simulator, clock, seed });
+  simulator = started;
+  return {
+    clock,
+    simulator: started,
+    async close() {
+      await started.close();
+      io.stop();
+    },
+  };
+}
+
+/** Starts a cloud and an operator; both end with the test. */
+export async function startOperator(options: OperatorOptions = {}): Promise<OperatorUnderTest> {
+  const { seed = 1, beside } = options;
+  const root = mkdtempSync(join(tmpdir(), 'aiops-op-'));
+  const manifestsDir = join(root, 'manifests');
+  mkdirSync(manifestsDir);
+  const { clock, simulator, close } = beside ? { ...beside, close: async () => {} } : await startWorld(options, seed);
   const run = createRun({ options, root, clock, simulator, seed });
   onTestFinished(async () => {
     await run.end();
-    await simulator.close();
-    io.stop();
+    await close();
     rmSync(root, { recursive: true, force: true });
   });
   onTestFailed(() => void process.stderr.write(`${report(run.operator)}\n`));
@@ -164,6 +188,8 @@ function createRun(edges: {
     const from = statePath;
     statePath = prepare(lives.length);
     for (const suffix of ['', '-wal']) if (existsSync(from + suffix)) copyFileSync(from + suffix, statePath + suffix);
+    // The system gives up the locks of a process that is killed; the dead life here is still in this one.
+    rmSync(join(manifestsDir, '.aiops-installation.lock'), { force: true });
   };
   const view = <T>(read: (state: LocalView) => T): T => {
     const state = openLocalView({ statePath, kinds });
@@ -226,7 +252,7 @@ function createRun(edges: {
             logged.push(JSON.parse(line));
           },
           hasColours: false,
-          random: createRandom(seed * 1000 + lives.length),
+          random: options.edges?.random ?? createRandom(seed * 1000 + lives.length),
           decorateClouds: (clouds) => {
             const decorated = options.edges?.decorateClouds?.(clouds) ?? clouds;
             return life.decorateClouds(decorated);

@@ -1,15 +1,19 @@
-import type { SpotPool } from '../../src/api/spotpool.ts';
+import type { HistoryEntry, SpotPool } from '../../src/api/spotpool.ts';
 import type { Cloud, CloudCredentials, CloudProvider } from '../../src/cloud/cloud.ts';
 import type { MemoryCloud } from '../../src/cloud/memory.ts';
 import { createMemoryCloud } from '../../src/cloud/memory.ts';
 import type { EpochMs } from '../../src/lib/clock.ts';
+import type { Restraint } from '../../src/spotpool/act.ts';
+import { createOperatorBudget, type OperatorLimits } from '../../src/spotpool/budget.ts';
 import type { SpotPoolEdges } from '../../src/spotpool/edges.ts';
 import { createOfferingMemory } from '../../src/spotpool/offerings.ts';
 import { createPriceBook } from '../../src/spotpool/prices.ts';
 import { reconcileSpotPool } from '../../src/spotpool/reconcile.ts';
+import { createPoolTelemetry } from '../../src/spotpool/telemetry.ts';
 import type { MemoryStore } from '../../src/store/memory.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
 import type { FakeClock } from './fake-clock.ts';
 import { createFakeClock } from './fake-clock.ts';
 import { spec } from './spotpool.ts';
@@ -31,7 +35,14 @@ export interface SpotPoolWorld extends Omit<MemoryCloud, 'provider'> {
   /** Addresses that do not answer. */
   readonly mute: Set<string>;
   /** Whether the process may act; and where its keys come from. */
-  readonly process: { mayAct: boolean; credentials: CloudCredentials; stateLostAt?: EpochMs };
+  readonly process: {
+    mayAct: boolean;
+    credentials: CloudCredentials;
+    stateLostAt?: EpochMs;
+    restraint?: Restraint | undefined;
+    /** Read when the process starts. */
+    limits: OperatorLimits;
+  };
   /** Creates or changes the pool, by what users write. */
   apply(changes?: Record<string, unknown>, annotations?: Record<string, string>): void;
   pool(): Promise<SpotPool | undefined>;
@@ -46,6 +57,8 @@ export interface SpotPoolWorld extends Omit<MemoryCloud, 'provider'> {
   crashAt(decide: (point: CallPoint) => boolean): void;
   /** Reasons of all events so far, oldest first. */
   readonly events: readonly string[];
+  /** What was logged as decided, oldest first. */
+  readonly decisions: readonly HistoryEntry[];
   /** The status, type, reason of a condition: `Ready True EnoughMachines`. */
   condition(type: string): Promise<string | undefined>;
   bought(): number;
@@ -73,9 +86,10 @@ export function createSpotPoolWorld(): SpotPoolWorld {
   const random = createChance();
   const { provider: _provider, ...weather } = createMemoryCloud({ clock, random });
   const mute = new Set<string>();
-  const process: SpotPoolWorld['process'] = { mayAct: true, credentials: anyKeys };
+  const process: SpotPoolWorld['process'] = { mayAct: true, credentials: anyKeys, limits: {} };
   const counts = { looks: 0, statusWrites: 0 };
   const told: string[] = [];
+  const decisions: HistoryEntry[] = [];
   let decide: (point: CallPoint) => boolean = () => false;
   let die: () => void = () => {};
 
@@ -130,7 +144,11 @@ export function createSpotPoolWorld(): SpotPoolWorld {
       offerings: createOfferingMemory(),
       prices: createPriceBook(clock),
       unsentTokens: new Set(),
+      budget: createOperatorBudget(process.limits),
+      telemetry: createPoolTelemetry(createMetrics()),
+      restraint: () => process.restraint,
       mayAct: () => process.mayAct,
+      logDecision: (entry) => void decisions.push(entry),
       ...(process.stateLostAt === undefined ? {} : { stateLostAt: process.stateLostAt }),
       recordEvent: (object, event) => {
         told.push(event.reason);
@@ -180,6 +198,7 @@ export function createSpotPoolWorld(): SpotPoolWorld {
       decide = chosen;
     },
     events: told,
+    decisions,
     async condition(type) {
       const found = (await pool())?.status?.conditions?.find((each) => each.type === type);
       return found && `${found.status} ${found.reason}`;

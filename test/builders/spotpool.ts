@@ -137,7 +137,7 @@ export function memo(changes: Partial<OfferingMemo> = {}): OfferingMemo {
 }
 
 export function candidate(changes: Partial<Candidate> = {}): Candidate {
-  return { offering: offering(), orderHash: 'order-1', memo: memo(), ...changes };
+  return { offering: offering(), orderHash: 'order-1', memo: memo(), brakes: [], ...changes };
 }
 
 export function intent(changes: Partial<LaunchIntent> = {}): LaunchIntent {
@@ -153,7 +153,7 @@ export function intent(changes: Partial<LaunchIntent> = {}): LaunchIntent {
 }
 
 export function seenIntent(changes: Partial<SeenIntent> = {}): SeenIntent {
-  return { intent: intent(), isUnsent: true, found: undefined, known: 0, ...changes };
+  return { intent: intent(), isUnsent: true, found: undefined, isFirstLook: false, known: 0, ...changes };
 }
 
 export function seen(changes: Partial<Seen> = {}): Seen {

@@ -4,11 +4,14 @@ import { SpotPoolKind } from '../../src/api/spotpool.ts';
 import type { CloudProvider, Instance, LaunchOrder } from '../../src/cloud/cloud.ts';
 import { createMemoryCloud } from '../../src/cloud/memory.ts';
 import { createEgress } from '../../src/lib/egress.ts';
+import { createOperatorBudget } from '../../src/spotpool/budget.ts';
 import { createOfferingMemory } from '../../src/spotpool/offerings.ts';
 import { ownershipOf } from '../../src/spotpool/order.ts';
 import { createPriceBook } from '../../src/spotpool/prices.ts';
 import { reconcileSpotPool } from '../../src/spotpool/reconcile.ts';
+import { createPoolTelemetry } from '../../src/spotpool/telemetry.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { createCredentials } from '../../src/wiring.ts';
 import { createFakeClock } from '../builders/fake-clock.ts';
 import { launchOrder } from '../builders/launch-order.ts';
@@ -134,7 +137,11 @@ export async function live(raw: RawSpec, script: Script = {}): Promise<PoolLife>
     offerings: createOfferingMemory(),
     prices: createPriceBook(clock),
     unsentTokens: new Set<string>(),
+    budget: createOperatorBudget({}),
+    telemetry: createPoolTelemetry(createMetrics()),
+    restraint: () => undefined,
     mayAct: () => true,
+    logDecision: () => {},
     recordEvent: (_object: unknown, { reason }: { reason: string }) => {
       if (reason === 'Draining') drainedAt ??= since() / 1000;
     },

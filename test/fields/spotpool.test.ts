@@ -356,6 +356,14 @@ const rows: readonly Row[] = [
     shows: [1, 2],
   },
   {
+    leaf: 'limits.launchesPerHour',
+    values: [undefined, 1],
+    difference: 'one machine in an hour is bought, although three are wanted',
+    base: { minimum: 3, maximum: 3 },
+    observe: calm(({ alive }) => alive),
+    shows: [3, 1],
+  },
+  {
     leaf: 'deletionPolicy',
     values: [undefined, 'Retain'],
     difference: 'machines outlive the pool',

@@ -4,7 +4,7 @@ import * as change from './change-instances.ts';
 import * as describe from './describe-instances.ts';
 import * as images from './images.ts';
 import { runInstances } from './run-instances.ts';
-import { modifyResourceTags } from './tags.ts';
+import { modifyResourceTags, tagResources } from './tags.ts';
 
 /** A service of the vendor's, as far as the simulator has it. */
 interface Product {
@@ -38,7 +38,11 @@ const CVM: Product = {
   },
 };
 
-const TAG: Product = { name: 'tag', version: '2018-08-13', actions: { ModifyResourceTags: modifyResourceTags } };
+const TAG: Product = {
+  name: 'tag',
+  version: '2018-08-13',
+  actions: { ModifyResourceTags: modifyResourceTags, TagResources: tagResources },
+};
 
 /** Services by the first label of the host that is called. */
 export const PRODUCTS: Readonly<Record<string, Product>> = { cvm: CVM, tag: TAG };

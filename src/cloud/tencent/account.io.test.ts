@@ -255,6 +255,7 @@ describe('prices', () => {
       disk: sizeGiB * 200,
       bandwidth: 0,
       trafficPerGiB: 120_000,
+      onDemand: 250_000 + sizeGiB * 200,
     });
   });
 
@@ -285,6 +286,58 @@ describe('prices', () => {
       disk: 0,
       bandwidth: 500_000,
       trafficPerGiB: 0,
+      onDemand: 10_000_000,
+    });
+  });
+
+  describe('on demand', () => {
+    const byChargeType =
+      (spot: Reply, hourly: Reply) =>
+      ({ body }: SeenRequest): Reply =>
+        body['InstanceChargeType'] === 'SPOTPAID' ? spot : hourly;
+    const price = (InstancePrice: object, BandwidthPrice?: object): Reply => ({
+      response: { Price: { InstancePrice, ...(BandwidthPrice ? { BandwidthPrice } : {}) } },
+    });
+
+    it.each([
+      { name: 'what is paid', answer: price({ UnitPrice: 1.3, UnitPriceDiscount: 1.2 }), onDemand: 1_200_000 },
+      { name: 'the list price', answer: price({ UnitPrice: 1.3, UnitPriceDiscount: null }), onDemand: 1_300_000 },
+      {
+        name: 'bandwidth by the hour too',
+        answer: price({ UnitPriceDiscount: 1.2 }, { UnitPriceDiscount: 0.2, ChargeUnit: 'HOUR' }),
+        onDemand: 1_400_000,
+      },
+      {
+        name: 'no traffic by volume',
+        answer: price({ UnitPriceDiscount: 1.2 }, { UnitPriceDiscount: 0.2, ChargeUnit: 'GB' }),
+        onDemand: 1_200_000,
+      },
+      { name: 'nothing that is free', answer: price({ UnitPrice: 0 }), onDemand: undefined },
+      { name: 'nothing where it is refused', answer: { error: 'InvalidParameter' } as Reply, onDemand: undefined },
+      { name: 'nothing where it is garbled', answer: { response: {} } as Reply, onDemand: undefined },
+    ])('are $name, and the spot price stands', async ({ answer, onDemand }) => {
+      const spot = price({ UnitPrice: 9.9, UnitPriceDiscount: 0.3 });
+      const { cloud, finish } = await tencentBench(byChargeType(spot, answer));
+      const told = await finish(cloud.price(launchOrder(), never));
+      expect([told.machine + told.disk, told.onDemand]).toEqual([300_000, onDemand]);
+    });
+
+    it('are asked for the same machine without a bid', async () => {
+      const { cloud, seen, finish } = await tencentBench(priced);
+      await finish(cloud.price(launchOrder({ offering: offering({ maxPrice: '0.5' }) }), never));
+      const [spot, hourly] = ['SPOTPAID', 'POSTPAID_BY_HOUR'].map((type) =>
+        seen.map(({ body }) => body).find((body) => body['InstanceChargeType'] === type),
+      );
+      const { InstanceMarketOptions: bid, ...rest } = spot ?? {};
+      expect(bid).toBeDefined();
+      expect(hourly).toEqual({ ...rest, InstanceChargeType: 'POSTPAID_BY_HOUR' });
+    });
+
+    it('are those of the machine itself when it is bought so, and nothing more is asked', async () => {
+      const { cloud, seen, finish } = await tencentBench(() => price({ UnitPrice: 1.3, UnitPriceDiscount: 1.2 }));
+      const order = launchOrder({ offering: offering({ chargeType: 'POSTPAID_BY_HOUR' }) });
+      expect((await finish(cloud.price(order, never))).onDemand).toBe(1_200_000);
+      expect(seen).toHaveLength(2);
     });
   });
 

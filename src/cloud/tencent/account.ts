@@ -1,13 +1,13 @@
-import type { Cloud, CloudCredentials, HourlyPrice, Instance, LaunchOrder, Stock, Sweep } from '../cloud.ts';
-import { CloudError } from '../errors.ts';
+import type { Cloud, CloudCredentials, HourlyPrice, Instance, Stock, Sweep } from '../cloud.ts';
 import { createSharedCall, type SharedCall } from '../shared-call.ts';
+import { claimInstances } from './claim.ts';
 import { type Client, createClient, type Transport } from './client.ts';
 import { findInstances, findInstancesByName, sweepInstances } from './instances.ts';
+import { launchInstances } from './launch.ts';
 import { createLimiter, type Limiter } from './limiter.ts';
 import { inquirePrice } from './price.ts';
 import { releaseInstances } from './release.ts';
-import { toRunInstances } from './requests.ts';
-import { AccountQuotaAnswer, RunInstancesAnswer, ZoneConfigsAnswer } from './schema.ts';
+import { AccountQuotaAnswer, ZoneConfigsAnswer } from './schema.ts';
 
 /** What all pools of one account and region share. */
 export interface AccountCore {
@@ -16,11 +16,11 @@ export interface AccountCore {
   readonly stock: SharedCall<readonly Stock[]>;
   /** How machines seen lately are paid for: a batch to release may hold only one kind. */
   readonly chargeTypes: Map<string, string>;
+  /** Charge types of which no part of an order can be had here, as the vendor has told. */
+  readonly wholeOrdersOnly: Set<string>;
 }
 
 const MAX_CHARGE_TYPES = 10_000;
-/** Before base64. Source: RunInstances, UserData. */
-const MAX_USER_DATA_BYTES = 16 * 1024;
 
 export function createAccountCore(transport: Transport): AccountCore {
   const { clock } = transport;
@@ -29,6 +29,7 @@ export function createAccountCore(transport: Transport): AccountCore {
     sweep: createSharedCall(clock),
     stock: createSharedCall(clock),
     chargeTypes: new Map(),
+    wholeOrdersOnly: new Set(),
   };
 }
 
@@ -49,15 +50,18 @@ export function openAccount(options: {
   };
 
   return {
-    async sweep(maxAgeMs, signal) {
-      const sweep = await core.sweep(maxAgeMs, signal, (shared) => sweepInstances(client, clock, shared));
-      seen(sweep.instances);
-      return sweep;
-    },
+    sweep: (maxAgeMs, signal) =>
+      core.sweep(maxAgeMs, signal, async (shared) => {
+        const sweep = await sweepInstances(client, clock, shared);
+        // Once for each list, not for each pool that shares it.
+        seen(sweep.instances);
+        return sweep;
+      }),
     find: async (ids, signal) => seen(await findInstances(client, clock, ids, signal)),
     findByName: async (name, offering, signal) =>
       seen(await findInstancesByName(client, clock, { name, offering }, signal)),
-    launch: (order, signal) => launch(client, order, signal),
+    launch: (order, signal, mayGo) =>
+      launchInstances({ client, wholeOrdersOnly: core.wholeOrdersOnly, mayGo }, order, signal),
     async release(ids, signal) {
       const unknown = ids.filter((id) => !core.chargeTypes.has(id));
       // Not being able to look does not keep a machine from being released: it then goes by itself.
@@ -65,6 +69,7 @@ export function openAccount(options: {
         await findInstances(client, clock, unknown, signal).then(seen, () => signal.throwIfAborted());
       return await releaseInstances(client, ids, core.chargeTypes, signal);
     },
+    claim: (ids, owner, signal) => claimInstances(client, ids, owner, signal),
     price: (order, signal) => inquirePrice(client, order, currency, signal),
     stock: (maxAgeMs, signal) => core.stock(maxAgeMs, signal, (shared) => describeStock(client, shared)),
     async spotQuota(signal) {
@@ -78,21 +83,6 @@ export function openAccount(options: {
       }));
     },
   };
-}
-
-async function launch(client: Client, order: LaunchOrder, signal: AbortSignal): Promise<readonly string[]> {
-  const userDataBytes = Buffer.byteLength(order.userData ?? '');
-  if (userDataBytes > MAX_USER_DATA_BYTES) {
-    const message = `instance.userData has ${userDataBytes} bytes; Tencent takes at most ${MAX_USER_DATA_BYTES}.`;
-    throw new CloudError('InvalidRequest', message, { action: 'RunInstances' });
-  }
-  const call = {
-    action: 'RunInstances',
-    body: toRunInstances(order),
-    answer: RunInstancesAnswer,
-    kind: 'buy',
-  } as const;
-  return (await client.call(call, signal)).InstanceIdSet;
 }
 
 async function describeStock(client: Client, signal: AbortSignal): Promise<readonly Stock[]> {

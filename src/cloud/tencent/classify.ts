@@ -6,8 +6,18 @@ import type { CloudReason } from '../errors.ts';
  */
 export function classify(action: string, code: string): CloudReason | 'Done' {
   if (code === 'DryRunOperation' || done[action]?.includes(code)) return 'Done';
-  return byAction[action]?.get(code) ?? byCode.get(code) ?? byPrefix(action, code);
+  const reason = byCode.get(code) ?? byPrefix(code);
+  return action === 'TerminateInstances' && !meansTheSameForAll.has(reason) ? 'ReleaseRefused' : reason;
 }
+
+/** What passes by itself, and what is wrong with the keys. Anything else in the way of a release waits for somebody. */
+const meansTheSameForAll: ReadonlySet<CloudReason> = new Set([
+  'Throttled',
+  'ServerError',
+  'Busy',
+  'InvalidCredentials',
+  'PermissionDenied',
+]);
 
 /** Whether the keys may be right after fetching them again: temporary ones that ran out. */
 export function mayHelpToRefreshKeys(code: string): boolean {
@@ -32,10 +42,6 @@ const done: Readonly<Record<string, readonly string[]>> = {
   ],
   // A tag key that nobody has created yet: there is no such machine.
   DescribeInstances: ['InvalidParameterValue.TagKeyNotFound'],
-};
-
-const byAction: Readonly<Record<string, ReadonlyMap<string, CloudReason>>> = {
-  TerminateInstances: new Map([['LimitExceeded.UserReturnQuota', 'ReleaseRefused']]),
 };
 
 const reasons: readonly (readonly [CloudReason, readonly string[]])[] = [
@@ -66,6 +72,7 @@ const reasons: readonly (readonly [CloudReason, readonly string[]])[] = [
     [
       'OperationDenied.InstanceOperationInProgress',
       'MutexOperation.TaskRunning',
+      'FailedOperation.ResourceTagProcessing',
       'ResourceInUse',
       'ResourceInUse.DiskRollbacking',
       'ResourceUnavailable',
@@ -127,6 +134,7 @@ const reasons: readonly (readonly [CloudReason, readonly string[]])[] = [
       'LimitExceeded.TagResourceQuota',
       'InvalidParameterValue.TagQuotaLimitExceeded',
       'LimitExceeded.UserReturnQuota',
+      'ImageQuotaLimitExceeded',
     ],
   ],
   [
@@ -199,6 +207,8 @@ const reasons: readonly (readonly [CloudReason, readonly string[]])[] = [
       'UnsupportedRegion',
       'InvalidInstanceType.Malformed',
       'InvalidProjectId.NotFound',
+      'InvalidParameterValue.ResourceIdInvalid',
+      'InvalidParameterValue.ResourceDescriptionError',
     ],
   ],
   [
@@ -230,18 +240,6 @@ const reasons: readonly (readonly [CloudReason, readonly string[]])[] = [
       'InvalidFilterValue.LimitExceeded',
     ],
   ],
-  [
-    'ReleaseRefused',
-    [
-      'UnsupportedOperation.InstancesProtected',
-      'UnsupportedOperation.InstanceChargeType',
-      'UnsupportedOperation.InstanceMixedPricingModel',
-      'UnsupportedOperation.InstanceStateBanning',
-      'UnsupportedOperation.InstanceStateFreezing',
-      'UnsupportedOperation.InstanceStateLaunchFailed',
-      'FailedOperation.Unreturnable',
-    ],
-  ],
 ];
 
 // A map, not an object: the codes come from outside, and `constructor` is no code.
@@ -251,7 +249,6 @@ const byCode: ReadonlyMap<string, CloudReason> = new Map(
 
 /** For codes that the tables lack: the part before the dot, or the beginning of the word. The first that fits decides. */
 const prefixes: readonly (readonly [string, CloudReason])[] = [
-  ['FailedOperation.InvalidInstanceApplicationRole', 'ReleaseRefused'],
   ['RequestLimitExceeded', 'Throttled'],
   ['InternalError', 'ServerError'],
   ['ServiceUnavailable', 'ServerError'],
@@ -269,8 +266,11 @@ const prefixes: readonly (readonly [string, CloudReason])[] = [
   ['OperationDenied', 'AccountRestricted'],
 ];
 
-function byPrefix(action: string, code: string): CloudReason {
-  const reason = prefixes.find(([prefix]) => code.startsWith(prefix))?.[1] ?? 'Unexpected';
-  const isAboutTheMachine = code.startsWith('UnsupportedOperation') || code.startsWith('OperationDenied');
-  return action === 'TerminateInstances' && isAboutTheMachine ? 'ReleaseRefused' : reason;
+function byPrefix(code: string): CloudReason {
+  return prefixes.find(([prefix]) => code.startsWith(prefix))?.[1] ?? 'Unexpected';
+}
+
+/** Whether a refusal for the rate is about all calls of the account, or of our address, and not only about its own action. */
+export function isForAllActions(code: string): boolean {
+  return /^RequestLimitExceeded\.(GlobalRegion)?(Uin|IP)LimitExceeded$/.test(code);
 }

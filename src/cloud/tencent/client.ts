@@ -5,15 +5,18 @@ import type { Egress } from '../../lib/egress.ts';
 import { EgressError } from '../../lib/egress-rules.ts';
 import type { CloudCredentials } from '../cloud.ts';
 import { CloudError, type CloudReason } from '../errors.ts';
-import { classify, mayHelpToRefreshKeys } from './classify.ts';
+import { classify, isForAllActions, mayHelpToRefreshKeys } from './classify.ts';
 import { canForget } from './credentials.ts';
 import type { Limiter } from './limiter.ts';
 import { explain } from './messages.ts';
 
+/** A service of the vendor's, as its host and CAM policies name it. */
+export type Service = 'cvm' | 'tag';
+
 /** Where the calls of all accounts go, and what they share. */
 export interface Transport {
   /** Host with port, as the SDK wants it, without scheme. */
-  readonly endpoint: string;
+  readonly endpoints: Readonly<Record<Service, string>>;
   readonly protocol: 'http:' | 'https:';
   readonly agent: http.Agent;
   readonly egress: Egress;
@@ -37,12 +40,16 @@ export type OnCall = (action: string, code: string, ms: number) => void;
 export type CallKind = 'read' | 'buy';
 
 export interface Call<T> {
+  /** Whose action it is; default `cvm`. */
+  readonly service?: Service;
   readonly action: string;
   readonly body: Readonly<Record<string, unknown>>;
   readonly answer: z.ZodType<T>;
   readonly kind: CallKind;
   /** What to answer when the vendor says with an error that things are so already. */
   readonly whenDone?: T;
+  /** Asked after the wait for the rate limit; when it says no, nothing is sent and the call fails with {@link NotSent}. */
+  readonly mayGo?: (() => boolean) | undefined;
 }
 
 /** Makes calls in one region with one set of keys. */
@@ -50,6 +57,11 @@ export interface Client {
   readonly region: string;
   /** @throws {CloudError}; the signal's own reason once it is aborted */
   call<T>(call: Call<T>, signal: AbortSignal): Promise<T>;
+}
+
+/** A call that was given up before it was sent. */
+export class NotSent extends Error {
+  override readonly name = 'NotSent';
 }
 
 const READ_ATTEMPTS = 3;
@@ -73,6 +85,7 @@ export function createClient(options: {
   const attempt = async <T>(call: Call<T>, signal: AbortSignal): Promise<T> => {
     const keys = await credentials.getCredentials(signal);
     const admission = await limiter.acquire(call.action, signal);
+    if (call.mayGo?.() === false) throw new NotSent(`${call.action} was given up before it was sent`);
     const start = clock.monotonic();
     const report = (code: string): void => onCall(call.action, code, clock.monotonic() - start);
     try {
@@ -86,7 +99,7 @@ export function createClient(options: {
       const failure = toFailure(error);
       const reason = failure.reason ?? classify(call.action, failure.code);
       report(failure.code || reason);
-      if (reason === 'Throttled') limiter.throttled(admission);
+      if (reason === 'Throttled') limiter.throttled(admission, isForAllActions(failure.code));
       if (reason === 'Done' && call.whenDone !== undefined) return call.whenDone;
       const known = reason === 'Done' ? 'Unexpected' : reason;
       const about = { action: call.action, region, source: credentials.source, ...failure };
@@ -143,14 +156,16 @@ async function send<T>(
   call: Call<T>,
   parent: AbortSignal,
 ): Promise<T> {
-  const { endpoint, protocol, agent, egress, clock, timeouts } = transport;
+  const { endpoints, protocol, agent, egress, clock, timeouts } = transport;
+  const service = call.service ?? 'cvm';
+  const endpoint = endpoints[service];
   const url = new URL(`${protocol}//${endpoint}`);
   egress.assertTarget(url.hostname, Number(url.port || (protocol === 'https:' ? 443 : 80)));
-  const { Client: Sdk } = await loadSdk();
+  const openSdk = await loadSdk(service);
   const ms = call.kind === 'buy' ? timeouts.buyMs : timeouts.readMs;
   const raw = await withDeadline(clock, ms, parent, async (signal) => {
     // A client holds no connection, only its settings: those change with the keys.
-    const sdk = new Sdk({
+    const sdk = openSdk({
       credential: { ...keys },
       region,
       profile: {
@@ -173,11 +188,20 @@ async function send<T>(
   throw new NoAnswer(`the answer does not fit: Response.${issue?.path.join('.')}: ${issue?.message}`);
 }
 
+type Sdk = import('tencentcloud-sdk-nodejs-common').CommonClient;
+type OpenSdk = (config: ConstructorParameters<typeof import('tencentcloud-sdk-nodejs-common').CommonClient>[2]) => Sdk;
+
+const TAG_VERSION = '2018-08-13';
+
 /** Loaded on the first call: the SDK costs 50 ms and 26 MiB, and a start without a pool needs none of it. */
-function loadSdk(): Promise<
-  typeof import('tencentcloud-sdk-nodejs-cvm/tencentcloud/services/cvm/v20170312/cvm_client.js')
-> {
-  return import('tencentcloud-sdk-nodejs-cvm/tencentcloud/services/cvm/v20170312/cvm_client.js');
+async function loadSdk(service: Service): Promise<OpenSdk> {
+  if (service === 'tag') {
+    // One action needs no client of its own.
+    const { CommonClient } = await import('tencentcloud-sdk-nodejs-common');
+    return (config) => new CommonClient(config.profile?.httpProfile?.endpoint ?? '', TAG_VERSION, config);
+  }
+  const { Client: Sdk } = await import('tencentcloud-sdk-nodejs-cvm/tencentcloud/services/cvm/v20170312/cvm_client.js');
+  return (config) => new Sdk(config);
 }
 
 interface CallFailure {

@@ -9,7 +9,7 @@ export const PAGE_SIZE = 100;
 /** 20 000 machines: an answer that goes on for longer is no list of ours. */
 const MAX_PAGES = 200;
 /** What an id looks like. Another text names no machine, and one such makes the vendor refuse the whole call. */
-const INSTANCE_ID = /^ins-[a-z0-9]{4,32}$/;
+export const INSTANCE_ID = /^ins-[a-z0-9]{4,32}$/;
 
 type Filter = { Name: string; Values: string[] };
 

@@ -43,35 +43,52 @@ describe('the limits of one account', () => {
 });
 
 describe('after a refusal for the rate', () => {
-  it('everybody pauses, from one second to a minute, and a success ends it', async () => {
+  const refusing = () => {
     const clock = createFakeClock();
     const limiter = createLimiter({ clock, random: () => 0.999_999 });
+    /** How long a call waits, in whole seconds. */
+    const waitOf = async (action: string): Promise<number> => {
+      const before = clock.monotonic();
+      const next = limiter.acquire(action, never).then(() => clock.monotonic() - before);
+      await clock.advance(61_000);
+      return Math.round((await next) / 1000);
+    };
+    return { clock, limiter, waitOf };
+  };
+
+  it.each([
+    ['its action', false, 'RunInstances'],
+    ['every action, when all are meant,', true, 'DescribeInstances'],
+  ])('%s pauses, from one second to a minute, and a success ends it', async (_what, isForAll, waiting) => {
+    const { limiter, waitOf } = refusing();
     const pauses: number[] = [];
     for (let refusal = 0; refusal < 8; refusal += 1) {
-      limiter.throttled(await limiter.acquire('RunInstances', never));
-      const before = clock.monotonic();
-      const next = limiter.acquire('DescribeInstances', never);
-      await clock.advance(61_000);
-      pauses.push(Math.round(((await next) - before) / 1000));
+      limiter.throttled(await limiter.acquire('RunInstances', never), isForAll);
+      pauses.push(await waitOf(waiting));
     }
     expect(pauses).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
     limiter.succeeded(await limiter.acquire('RunInstances', never));
-    limiter.throttled(await limiter.acquire('RunInstances', never));
-    const before = clock.monotonic();
-    const next = limiter.acquire('RunInstances', never);
-    await clock.advance(5000);
-    expect((await next) - before).toBeLessThanOrEqual(1000);
+    limiter.throttled(await limiter.acquire('RunInstances', never), isForAll);
+    expect(await waitOf(waiting)).toBe(1);
+  });
+
+  it('other actions neither pause nor end the row', async () => {
+    const { limiter, waitOf, clock } = refusing();
+    for (let refusal = 0; refusal < 4; refusal += 1) {
+      limiter.throttled(await limiter.acquire('TerminateInstances', never), false);
+      limiter.succeeded(await limiter.acquire('DescribeInstances', never));
+      expect(clock.waiting).toBe(0);
+      await clock.advance(61_000);
+    }
+    limiter.throttled(await limiter.acquire('TerminateInstances', never), false);
+    expect(await waitOf('TerminateInstances')).toBe(16);
   });
 
   it('calls that were under way together count as one refusal', async () => {
-    const clock = createFakeClock();
-    const limiter = createLimiter({ clock, random: () => 0.999_999 });
+    const { limiter, waitOf, clock } = refusing();
     const together = await Promise.all([1, 2, 3, 4, 5].map(() => limiter.acquire('RunInstances', never)));
     await clock.advance(10);
-    for (const admission of together) limiter.throttled(admission);
-    const before = clock.monotonic();
-    const next = limiter.acquire('RunInstances', never);
-    await clock.advance(2000);
-    expect((await next) - before).toBeLessThanOrEqual(1000);
+    for (const admission of together) limiter.throttled(admission, false);
+    expect(await waitOf('RunInstances')).toBeLessThanOrEqual(1);
   });
 });

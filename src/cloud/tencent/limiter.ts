@@ -9,6 +9,7 @@ const PER_SECOND: ReadonlyMap<string, number> = new Map([
   ['RunInstances', 10],
   ['TerminateInstances', 10],
   ['InquiryPriceRunInstances', 10],
+  ['TagResources', 20],
   ['DescribeInstances', 40],
   ['DescribeZoneInstanceConfigInfos', 40],
 ]);
@@ -22,20 +23,33 @@ const LONGEST_PAUSE_MS = 60_000;
 export interface Limiter {
   /** Waits until `action` may be called. @returns what `throttled` and `succeeded` want to be told */
   acquire(action: string, signal: AbortSignal): Promise<Admission>;
-  /** The call was refused for its rate: everybody pauses, longer each time in a row. */
-  throttled(admission: Admission): void;
+  /**
+   * The call was refused for its rate: its action pauses, longer each time in a row. The vendor counts per action;
+   * `isForAll`: it says that the whole account or address calls too often, and all actions pause.
+   */
+  throttled(admission: Admission, isForAll: boolean): void;
   succeeded(admission: Admission): void;
 }
 
-/** When a call was let through, on the monotonic clock. */
-export type Admission = number;
+/** Which call was let through, and when on the monotonic clock. */
+export interface Admission {
+  readonly action: string;
+  readonly at: number;
+}
+
+interface Pause {
+  inARow: number;
+  from: number;
+  until: number;
+}
+
+/** The scope of a pause that holds for all actions. */
+const ALL = '*';
 
 export function createLimiter(edges: { clock: Clock; random: () => number }): Limiter {
   const { clock, random } = edges;
   const buckets = new Map<string, TokenBucket>();
-  let inARow = 0;
-  let pausedAt = Number.NEGATIVE_INFINITY;
-  let pausedUntil = Number.NEGATIVE_INFINITY;
+  const pauses = new Map<string, Pause>();
 
   const bucketOf = (action: string): TokenBucket => {
     const known = buckets.get(action);
@@ -44,26 +58,34 @@ export function createLimiter(edges: { clock: Clock; random: () => number }): Li
     buckets.set(action, made);
     return made;
   };
+  const waitForPauses = async (action: string, signal: AbortSignal): Promise<void> => {
+    const until = (): number => Math.max(0, ...[action, ALL].map((scope) => pauses.get(scope)?.until ?? 0));
+    // A pause can begin while this call waits, hence the loop.
+    while (clock.monotonic() < until()) await sleep(clock, until() - clock.monotonic(), signal);
+  };
 
   return {
     async acquire(action, signal) {
-      // A pause can begin while this call waits, hence the loop.
-      while (clock.monotonic() < pausedUntil) await sleep(clock, pausedUntil - clock.monotonic(), signal);
+      await waitForPauses(action, signal);
       const waitMs = bucketOf(action).take();
       if (waitMs > 0) await sleep(clock, waitMs, signal);
-      while (clock.monotonic() < pausedUntil) await sleep(clock, pausedUntil - clock.monotonic(), signal);
-      return clock.monotonic();
+      await waitForPauses(action, signal);
+      return { action, at: clock.monotonic() };
     },
-    throttled(admission) {
+    throttled({ action, at }, isForAll) {
+      const scope = isForAll ? ALL : action;
+      const { inARow, from } = pauses.get(scope) ?? { inARow: 0, from: Number.NEGATIVE_INFINITY };
       // Calls that were already under way say nothing about the pause: they count once.
-      if (admission < pausedAt) return;
+      if (at < from) return;
       const base = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** inARow);
-      inARow = Math.min(inARow + 1, 6);
-      pausedAt = clock.monotonic();
-      pausedUntil = pausedAt + base * (0.5 + random() / 2);
+      const now = clock.monotonic();
+      pauses.set(scope, { inARow: Math.min(inARow + 1, 6), from: now, until: now + base * (0.5 + random() / 2) });
     },
-    succeeded(admission) {
-      if (admission >= pausedAt) inARow = 0;
+    succeeded({ action, at }) {
+      for (const scope of [action, ALL]) {
+        const pause = pauses.get(scope);
+        if (pause && at >= pause.from) pause.inARow = 0;
+      }
     },
   };
 }

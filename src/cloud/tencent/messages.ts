@@ -15,9 +15,9 @@ const MAX_DETAIL = 400;
 
 /** What happened, why, what to do; the vendor's own words at the end, in parentheses. */
 export function explain(reason: CloudReason, failure: Failure, secrets: readonly string[]): string {
-  const detail = oneLine(hide(failure.detail, secrets));
+  const detail = oneLine(steady(reason, hide(failure.detail, secrets)));
   const words = [failure.code, detail].filter((part) => part !== '').join(': ');
-  return `${advice[reason](failure)}${words === '' ? '' : ` (${words})`}`;
+  return `${(adviceFor.get(failure.code) ?? advice[reason])(failure)}${words === '' ? '' : ` (${words})`}`;
 }
 
 const advice: Readonly<Record<CloudReason, (failure: Failure) => string>> = {
@@ -35,8 +35,8 @@ const advice: Readonly<Record<CloudReason, (failure: Failure) => string>> = {
     `Too many ${action} calls for this account in ${region}. All pools of the account slow down by themselves.`,
   InvalidCredentials: ({ source }) =>
     `Tencent refused the keys from ${source}. Check that they are right, active and not expired, and that this machine's clock is.`,
-  PermissionDenied: ({ action, source }) =>
-    `The keys from ${source} may not call ${action}. Allow cvm:${action} in their CAM policy.`,
+  PermissionDenied: (failure) =>
+    `The keys from ${failure.source} may not call ${failure.action}. Allow ${permissionOf(failure)} in their CAM policy.`,
   InvalidReference: ({ action, region }) =>
     `${action} names something that Tencent does not know in ${region} or that does not fit. Correct the spec.`,
   InvalidRequest: ({ action }) => `Tencent refused a value sent with ${action}. Correct the spec.`,
@@ -48,6 +48,46 @@ const advice: Readonly<Record<CloudReason, (failure: Failure) => string>> = {
     `No usable answer to ${action} came from Tencent in ${region}. Check the network and the endpoint.`,
   Unexpected: ({ action }) => `Tencent refused ${action} with a code that is not known here. It is tried again slowly.`,
 };
+
+const blockedAddress = ({ source }: Failure): string =>
+  `Tencent takes no calls from this machine's address with the keys from ${source}. Change the list of addresses in their access control.`;
+
+/** Codes that want another step of the reader than the rest of their kind. */
+const adviceFor: ReadonlyMap<string, (failure: Failure) => string> = new Map([
+  ['IpNotInWhitelist', blockedAddress],
+  ['IpInBlacklist', blockedAddress],
+  [
+    'AuthFailure.CamRoleNameAuthenticateFailed',
+    ({ source }) =>
+      `The keys from ${source} may not hand the CAM role of the machines on. Check instance.camRole, and allow cam:PassRole in their CAM policy.`,
+  ],
+]);
+
+/** Actions of services other than CVM. */
+const SERVICES: ReadonlyMap<string, string> = new Map([['TagResources', 'tag']]);
+
+/** The permission that is missing: the one that the vendor names, since a call can need those of other services too. */
+function permissionOf({ action, detail }: Failure): string {
+  const named = /\(([a-z]{2,16}:[A-Za-z]{3,64})\)/.exec(detail)?.[1];
+  return named ?? `${SERVICES.get(action) ?? 'cvm'}:${action}`;
+}
+
+/** What differs from call to call, though nothing has changed. */
+const PASSING: readonly RegExp[] = [
+  // Ids of requests and traces.
+  /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi,
+  /\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{16,}\b/gi,
+  // Times, as text and in seconds or milliseconds since 1970. Account numbers are shorter, or begin otherwise.
+  /\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?/g,
+  /\b(?:1[6-9]|2\d)\d{8}(?:\d{3})?\b/g,
+];
+
+/** A text that says the same after each call, so that a status which shows it is not written again and again. */
+function steady(reason: CloudReason, text: string): string {
+  // How many calls there were in that second.
+  const passing = reason === 'Throttled' ? [...PASSING, /\b\d+\b/g] : PASSING;
+  return passing.reduce((left, pattern) => left.replaceAll(pattern, '…'), text);
+}
 
 /** Keys never get into a message, even if the other side repeats them. Shorter texts are words, not keys. */
 function hide(text: string, secrets: readonly string[]): string {

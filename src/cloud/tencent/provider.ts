@@ -13,6 +13,8 @@ const sites: Readonly<Record<TencentSite, { host: string; currency: HourlyPrice[
   china: { host: 'cvm.tencentcloudapi.com', currency: 'CNY' },
   international: { host: 'cvm.intl.tencentcloudapi.com', currency: 'USD' },
 };
+/** How the vendor's own hosts begin; the rest of the name is the same for each service. */
+const OF_CVM = /^cvm\.(?=[a-z0-9.-]*tencentcloudapi\.com(:\d+)?(\/|$))/;
 
 export interface TencentOptions {
   readonly site: TencentSite;
@@ -40,7 +42,8 @@ export function createTencentProvider(options: TencentOptions): CloudProvider {
   const { protocol, endpoint } = parseEndpoint(options.endpoint ?? sites[site].host);
   const transport: Transport = {
     protocol,
-    endpoint,
+    // Any other host is taken to serve both.
+    endpoints: { cvm: endpoint, tag: endpoint.replace(OF_CVM, 'tag.') },
     egress,
     clock,
     random,
@@ -85,7 +88,7 @@ async function accountOf(credentials: CloudCredentials, signal: AbortSignal): Pr
 }
 
 /** Reads `--tencent-endpoint`. @throws {RangeError} naming the flag, the value and what is allowed */
-function parseEndpoint(text: string): Pick<Transport, 'protocol' | 'endpoint'> {
+function parseEndpoint(text: string): Pick<Transport, 'protocol'> & { readonly endpoint: string } {
   const url = URL.parse(text.includes('://') ? text : `https://${text}`);
   const protocol = url?.protocol;
   if (

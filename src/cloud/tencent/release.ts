@@ -5,7 +5,7 @@ import { PAGE_SIZE } from './instances.ts';
 import { EmptyAnswer } from './schema.ts';
 
 /** Failures that say nothing about a single machine: asking for each one by itself would only repeat them. */
-const generalReasons: ReadonlySet<CloudReason> = new Set([
+export const generalReasons: ReadonlySet<CloudReason> = new Set([
   'Throttled',
   'ServerError',
   'Unreachable',

@@ -1,4 +1,4 @@
-import type { LaunchOrder } from '../cloud.ts';
+import type { LaunchOrder, Ownership } from '../cloud.ts';
 import { INSTALLATION_TAG, POOL_TAG, POOL_UID_TAG } from './schema.ts';
 
 /** What decides the price of an order. */
@@ -6,12 +6,7 @@ export type PricedOrder = Omit<LaunchOrder, 'owner' | 'clientToken' | 'name' | '
 
 /** Our order as the body of RunInstances. Source: CVM API 2017-03-12, RunInstances. */
 export function toRunInstances(order: LaunchOrder): Record<string, unknown> {
-  const own = {
-    [INSTALLATION_TAG]: order.owner.installation,
-    [POOL_UID_TAG]: order.owner.poolUid,
-    [POOL_TAG]: order.owner.pool,
-  };
-  const tags = Object.entries({ ...order.tags, ...own }).map(([Key, Value]) => ({ Key, Value }));
+  const tags = Object.entries({ ...order.tags, ...toTags(order.owner) }).map(([Key, Value]) => ({ Key, Value }));
   return {
     ...toMachine(order),
     InstanceCount: order.count,
@@ -21,9 +16,26 @@ export function toRunInstances(order: LaunchOrder): Record<string, unknown> {
   };
 }
 
-/** The same as a question for its price, for one machine. Source: InquiryPriceRunInstances. */
+/** The three tags that say whose a machine is. */
+function toTags(owner: Ownership): Readonly<Record<string, string>> {
+  return { [INSTALLATION_TAG]: owner.installation, [POOL_UID_TAG]: owner.poolUid, [POOL_TAG]: owner.pool };
+}
+
+/**
+ * Ownership as the body of TagResources. The account's own number may be left out of a resource's name.
+ * Source: Tag API 2018-08-13, TagResources; CAM, "Resource Description Method".
+ */
+export function toTagResources(region: string, ids: readonly string[], owner: Ownership): Record<string, unknown> {
+  return {
+    ResourceList: ids.map((id) => `qcs::cvm:${region}:uin/:instance/${id}`),
+    Tags: Object.entries(toTags(owner)).map(([TagKey, TagValue]) => ({ TagKey, TagValue })),
+  };
+}
+
+/** The same as a question for its price, for one machine. It has no place for a script or a role. Source: InquiryPriceRunInstances. */
 export function toPriceInquiry(order: PricedOrder): Record<string, unknown> {
-  return { ...toMachine(order), InstanceCount: 1 };
+  const { UserData: _script, CamRoleName: _role, ...priced } = toMachine(order);
+  return { ...priced, InstanceCount: 1 };
 }
 
 function toMachine(order: PricedOrder): Record<string, unknown> {

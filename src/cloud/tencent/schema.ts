@@ -43,6 +43,14 @@ export const RunInstancesAnswer = z.object({ InstanceIdSet: z.array(z.string().m
 
 export const EmptyAnswer = z.object({});
 
+/** Of the Tag API. Those that are not listed have got their tags. */
+export const TagResourcesAnswer = z.object({
+  FailedResources: z
+    .array(z.object({ Resource: z.string(), Code: z.string().nullish() }))
+    .nullish()
+    .transform((rows) => rows ?? []),
+});
+
 /** Hourly modes fill the unit prices; which of the two for spot is not documented: the discounted one when it is above 0. */
 const ItemPrice = z.object({
   UnitPrice: z.number().nullish(),

@@ -5,6 +5,7 @@ import type { EventLog } from '../event-log.ts';
 import type { ObjectTable } from '../object-table.ts';
 import type { RecordedEvent } from '../store.ts';
 import { type FolderReading, readManifestFiles } from './folder.ts';
+import type { FolderLock } from './folder-lock.ts';
 import { readMarker, writeMarker } from './identity.ts';
 import { type Manifests, type ParseSpec, readManifests } from './manifests.ts';
 import { isPlainKind } from './plain-kinds.ts';
@@ -26,6 +27,7 @@ export interface FolderWatchOptions {
   readonly installationId: string;
   /** Writes our identity over another one in the folder: the user has said who we are. */
   readonly ownsMarker: boolean;
+  readonly lock: FolderLock;
   readonly kinds: readonly KindDefinition[];
   readonly parse: ParseSpec;
   readonly clock: Clock;
@@ -53,6 +55,7 @@ export function createFolderWatch(options: FolderWatchOptions): FolderWatch {
   let savedProblems: string | undefined;
   let parsed: { readonly print: string; readonly manifests: Manifests } | undefined;
   let mayWriteMarker = options.ownsMarker;
+  let whyNotLocked: string | undefined;
   let running: Promise<void> = Promise.resolve();
   let cancel = (): void => {};
   let isStopped = false;
@@ -65,10 +68,26 @@ export function createFolderWatch(options: FolderWatchOptions): FolderWatch {
     return parsed.manifests;
   };
 
+  /** Why another operator has the better right to the folder; warns once when nothing can keep two apart. */
+  const yieldTo = (): string | undefined => {
+    const claim = options.lock.claim();
+    if (claim.is === 'taken') {
+      const theirs = claim.statePath === undefined ? 'another state file' : `the state file ${claim.statePath}`;
+      return `is in use by an operator with ${theirs}; nothing in it is taken over. Stop one of the two`;
+    }
+    const why = claim.is === 'impossible' ? claim.why : undefined;
+    if (why !== undefined && why !== whyNotLocked) {
+      const note =
+        'nothing keeps a second operator with another state file from working on it, which would buy a second time';
+      log.warn('manifests not locked', { manifests: manifestsDir, error: why, note });
+    }
+    whyNotLocked = why;
+    return undefined;
+  };
   /** Why the folder must not be believed, or `undefined` once our identity lies in it. */
   const distrust = (reading: FolderReading, manifests: Manifests): string | undefined => {
     const marker = readMarker(manifestsDir);
-    if (marker === options.installationId) return undefined;
+    if (marker === options.installationId) return yieldTo();
     if (marker !== undefined && !mayWriteMarker) {
       return `belongs to installation ${marker}, this is ${options.installationId}; nothing in it is taken over. Bring the right folder back, or start again with --installation-id`;
     }
@@ -76,7 +95,7 @@ export function createFolderWatch(options: FolderWatchOptions): FolderWatch {
     if (marker === undefined && !mayWriteMarker && (isEmptied || !residents.recognises(manifests.documents))) {
       return 'holds none of the known manifests and no identity: perhaps it is not mounted; nothing is deleted. Bring the manifests back';
     }
-    return undefined;
+    return yieldTo();
   };
   const keepMarker = (): readonly ManifestProblem[] => {
     try {

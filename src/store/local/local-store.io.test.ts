@@ -19,7 +19,7 @@ import { SizeKind, size, sizeRef } from '../../../test/builders/size-kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { parseSpec } from '../../api/parse.ts';
 import { type Secret, SecretKind, StoreError } from '../store.ts';
-import { openLocalStore } from './local-store.ts';
+import { type LocalStore, openLocalStore } from './local-store.ts';
 import { openLocalView } from './local-view.ts';
 import { problemText } from './problem.ts';
 import { SCALED_TO, UNMANAGED } from './residents.ts';
@@ -448,6 +448,79 @@ describe('identity', () => {
   });
 });
 
+describe('two states on one folder', () => {
+  const second = (): Promise<LocalStore> => {
+    const { manifestsDir, root, clock } = local;
+    const note = (message: string, fields: unknown): void =>
+      void local.logged.push(`${message} ${JSON.stringify(fields)}`);
+    const log = { info: note, warn: note };
+    const statePath = join(root, 'second.db');
+    return openLocalStore({ manifestsDir, statePath, kinds: [SizeKind], parse: parseSpec, clock, log });
+  };
+
+  it('are refused, naming the folder, both states and the owner; the first goes on', async () => {
+    const start = second();
+    await expect(start).rejects.toMatchObject({ name: 'StoreError', reason: 'Locked' });
+    const message = await start.then(String, String);
+    for (const part of [
+      local.manifestsDir,
+      local.statePath,
+      join(local.root, 'second.db'),
+      `process ${process.pid} on `,
+    ])
+      expect(message).toContain(part);
+    await write('a.yaml', [size('a', { size: 1 })]);
+    expect(await names()).toEqual(['a']);
+    await local.store.close();
+    await (await second()).close();
+  });
+
+  it('that both know it, and find it again after it was away: the later one takes nothing over', async () => {
+    await write('a.yaml', [size('a', { size: 1 })]);
+    await local.store.close();
+    await (await second()).close();
+    const away = `${local.manifestsDir}-away`;
+    renameSync(local.manifestsDir, away);
+    await local.restart();
+    const other = await second();
+    renameSync(away, local.manifestsDir);
+    await local.store.refresh();
+    local.write('a.yaml', [size('a', { size: 2 })]);
+    await other.refresh();
+    await local.store.refresh();
+    expect((await get('a')).spec.size).toBe(2);
+    expect((await other.get<Size>(sizeRef, key('a')))?.spec.size).toBe(1);
+    expect(other.problems().map(problemText).join()).toContain(
+      `in use by an operator with the state file ${local.statePath}`,
+    );
+    await local.store.close();
+    await other.refresh();
+    expect((await other.get<Size>(sizeRef, key('a')))?.spec.size).toBe(2);
+    await other.close();
+  });
+
+  it('cannot be told apart where no lock can be: that is said once, and the store works', async () => {
+    await local.store.close();
+    rmSync(join(local.manifestsDir, '.aiops-installation.lock'));
+    mkdirSync(join(local.manifestsDir, '.aiops-installation.lock'));
+    await local.restart();
+    await write('a.yaml', [size('a', { size: 1 })]);
+    expect(await names()).toEqual(['a']);
+    expect(problems()).toEqual([]);
+    expect(local.logged.filter((line) => line.startsWith('manifests not locked'))).toEqual([
+      expect.stringContaining('nothing keeps a second operator with another state file from working on it'),
+    ]);
+  });
+
+  it('leaves a folder alone that belongs to another installation', async () => {
+    await local.store.close();
+    for (const name of ['.aiops-installation', '.aiops-installation.lock']) rmSync(join(local.manifestsDir, name));
+    writeFileSync(join(local.manifestsDir, '.aiops-installation'), '11111111-1111-4111-8111-111111111111');
+    await expect(local.restart()).rejects.toMatchObject({ reason: 'Invalid' });
+    expect(readdirSync(local.manifestsDir)).toEqual(['.aiops-installation']);
+  });
+});
+
 describe('the state file', () => {
   it('keeps status, events, cells and finalizers over a restart', async () => {
     await write('a.yaml', [size('a', { size: 1 })]);
@@ -477,6 +550,15 @@ describe('the state file', () => {
     const second = startSecond();
     await expect(second).rejects.toMatchObject({ name: 'StoreError', reason: 'Locked' });
     await expect(second).rejects.toThrow(`belongs to process ${process.pid} on `);
+    await local.restart();
+  });
+
+  it('is refused before anything is done when its path is too long for the socket beside it', async () => {
+    const folder = join(local.root, 'x'.repeat(100));
+    const start = local.restart({ statePath: join(folder, 'state.db') });
+    await expect(start).rejects.toMatchObject({ name: 'StoreError', reason: 'Invalid' });
+    await expect(start).rejects.toThrow(/has \d+ bytes, and a Unix socket takes 107; name a shorter one with --state/);
+    expect(existsSync(folder)).toBe(false);
     await local.restart();
   });
 

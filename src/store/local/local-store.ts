@@ -6,7 +6,9 @@ import type { Clock, EpochMs } from '../../lib/clock.ts';
 import { createEventLog } from '../event-log.ts';
 import { createObjectTable } from '../object-table.ts';
 import { type KindRef, type Store, StoreError } from '../store.ts';
+import { socketPath } from './control-protocol.ts';
 import { type FolderReading, readManifestFiles } from './folder.ts';
+import { createFolderLock, type FolderLock } from './folder-lock.ts';
 import { createFolderWatch, type StoreLog } from './folder-watch.ts';
 import { readMarker, resolveIdentity } from './identity.ts';
 import { takeLock } from './lock.ts';
@@ -14,7 +16,7 @@ import type { ParseSpec } from './manifests.ts';
 import type { ManifestProblem } from './problem.ts';
 import { createResidents, loadObjects, UNMANAGED } from './residents.ts';
 import { type Owner, readOwner } from './rows.ts';
-import { openStateFile } from './state-file.ts';
+import { openStateFile, type StateFile } from './state-file.ts';
 
 /** Far above what a thousand pools with their histories need; a bound against a disk filled by mistake. */
 const MAX_STATE_BYTES = 2 * 1024 ** 3;
@@ -40,6 +42,8 @@ export interface LocalStoreOptions {
   readonly pollMs?: number;
   /** The state file never grows beyond this; default 2 GiB. */
   readonly maxStateBytes?: number;
+  /** Wraps the state file. For proofs that cut a process off between its writes; nothing else may use it. */
+  readonly decorateState?: (state: StateFile) => StateFile;
 }
 
 /** The store of a standalone operator: a folder of YAML and one SQLite file, owned by this process until `close`. */
@@ -69,17 +73,26 @@ export interface LocalStore extends Store {
 
 /**
  * Opens the store of this machine and reads the folder once.
- * @throws {StoreError} `Locked` (another process owns the state), `TooNew`, `Unavailable` (state file, or no folder at
- *   the very first start), `Invalid` (folder and state belong to different installations)
+ * @throws {StoreError} `Locked` (another process owns the state, or works on the folder with another state), `TooNew`,
+ *   `Unavailable` (state file, or no folder at the very first start), `Invalid` (folder and state belong to different
+ *   installations; the path of the state is too long for the socket beside it)
  */
 export async function openLocalStore(options: LocalStoreOptions): Promise<LocalStore> {
   const { statePath } = options;
-  const release = takeLock(statePath);
-  if (!release) throw new StoreError('Locked', lockedMessage(statePath));
+  // An operator that cannot be told anything is better refused before it does something.
+  socketPath(statePath);
+  const releaseState = takeLock(statePath);
+  if (!releaseState) throw new StoreError('Locked', lockedMessage(statePath));
+  const folderLock = createFolderLock(options);
+  const release = (): void => {
+    folderLock.release();
+    releaseState();
+  };
   try {
-    const state = openStateFile(statePath, { maxBytes: options.maxStateBytes ?? MAX_STATE_BYTES });
+    const file = openStateFile(statePath, { maxBytes: options.maxStateBytes ?? MAX_STATE_BYTES });
+    const state = options.decorateState?.(file) ?? file;
     try {
-      return await openWith(options, state, release);
+      return await openWith(options, state, folderLock, release);
     } catch (error) {
       state.close();
       throw error;
@@ -92,12 +105,16 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
 
 async function openWith(
   options: LocalStoreOptions,
-  state: ReturnType<typeof openStateFile>,
+  state: StateFile,
+  folderLock: FolderLock,
   release: () => void,
 ): Promise<LocalStore> {
   const { clock, manifestsDir, log } = options;
   const reading = await readManifestFiles(manifestsDir);
-  const { installationId, isOlder } = identityOf(options, state.installationId, reading);
+  const { installationId, isOlder, isFolderOurs } = identityOf(options, state.installationId, reading);
+  // One that is not mounted yet gets no lock of ours; the watch takes it once the folder can be believed.
+  const claim = isFolderOurs ? folderLock.claim() : undefined;
+  if (claim?.is === 'taken') throw new StoreError('Locked', takenMessage(options, claim.statePath));
   state.claim(installationId, {
     pid: process.pid,
     host: hostname(),
@@ -124,6 +141,7 @@ async function openWith(
     installationId,
     pollMs: options.pollMs ?? POLL_MS,
     ownsMarker: options.installationId !== undefined,
+    lock: folderLock,
     table,
     residents,
     state,
@@ -155,12 +173,12 @@ async function openWith(
   };
 }
 
-/** Who we are, and whether we have been that for longer than this state exists. */
+/** Who we are, whether we have been that for longer than this state exists, and whether the folder is known to be that one's. */
 function identityOf(
   options: LocalStoreOptions,
   inState: string | undefined,
   reading: FolderReading,
-): { readonly installationId: string; readonly isOlder: boolean } {
+): { readonly installationId: string; readonly isOlder: boolean; readonly isFolderOurs: boolean } {
   const { manifestsDir, statePath, installationId } = options;
   if (inState === undefined && !reading.isThere) {
     const message = `The folder of manifests ${manifestsDir} cannot be read; create it, or name another with --manifests.`;
@@ -185,13 +203,28 @@ function identityOf(
     ...(inState === undefined ? {} : { state: inState }),
   });
   const isOlder = inState === undefined && (folder !== undefined || installationId !== undefined);
-  return { installationId: resolved, isOlder };
+  const isChosen = inState === undefined || installationId !== undefined;
+  return { installationId: resolved, isOlder, isFolderOurs: reading.isThere && (isChosen || folder === resolved) };
 }
 
 function lockedMessage(statePath: string): string {
-  const owner = ownerOf(statePath);
-  const who = owner ? `process ${owner.pid} on ${owner.host}, since ${owner.since}` : 'another process';
+  const who = ownerText(statePath) ?? 'another process';
   return `The state file ${statePath} belongs to ${who}. Stop that operator, or name another file with --state.`;
+}
+
+function takenMessage({ manifestsDir, statePath }: LocalStoreOptions, other: string | undefined): string {
+  const owner = other === undefined ? undefined : ownerText(other);
+  const theirs = other === undefined ? 'another state file' : `the state file ${other}`;
+  return (
+    `The manifests ${manifestsDir} are in use by an operator with ${theirs}${owner === undefined ? '' : ` (${owner})`}; this one ` +
+    `has ${statePath}. A folder is one installation, and two operators on it would each buy its machines. ` +
+    'Stop that operator, or name another folder with --manifests.'
+  );
+}
+
+function ownerText(statePath: string): string | undefined {
+  const owner = ownerOf(statePath);
+  return owner && `process ${owner.pid} on ${owner.host}, since ${owner.since}`;
 }
 
 /** Best effort: the message is worth having without it. */
