@@ -235,7 +235,13 @@ function planLeaving(desired: Desired, seen: Seen, suspects: ReadonlySet<Machine
   ];
   // Those that have drained are out of the traffic already.
   const serving = seen.machines.filter((machine) => wasReady(machine) && !isDone(machine));
-  return [...drained, ...holds, ...withinBudget(leaving, serving, desired)];
+  return [...drained, ...holds, ...withinBudget(leaving, serving, seen.machines.filter(isGoing).length, desired)];
+}
+
+/** Released without a drain, and not gone yet: it has left the ready ones just now. */
+function isGoing({ fate, isAlive, record }: Machine): boolean {
+  if (fate !== 'Leaving' || isAlive || record.readyAt === undefined) return false;
+  return record.drainingSince === undefined && record.reason !== 'Reclaimed';
 }
 
 /** A machine that must leave, and why. */
@@ -293,9 +299,14 @@ function wasReady(machine: Machine): boolean {
 }
 
 /** Lets at most a quarter of the machines that serve (one at least) leave at once; those that never served may always go. */
-function withinBudget(leaving: readonly Leaver[], serving: readonly Machine[], desired: Desired): readonly Step[] {
+function withinBudget(
+  leaving: readonly Leaver[],
+  serving: readonly Machine[],
+  going: number,
+  desired: Desired,
+): readonly Step[] {
   const draining = serving.filter(({ fate }) => fate === 'Leaving').length;
-  let budget = Math.max(1, Math.floor(serving.length / 4)) - draining;
+  let budget = Math.max(1, Math.floor((serving.length + going) / 4)) - draining - going;
   let held = 0;
   const steps: Step[] = [];
   for (const leaver of leaving) {

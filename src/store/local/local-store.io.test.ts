@@ -512,7 +512,17 @@ describe('two states on one folder', () => {
     ]);
   });
 
-  it('leaves a folder alone that belongs to another installation', async () => {
+  it('make nothing in a folder that may not be mounted', async () => {
+    await write('a.yaml', [size('a', { size: 1 })]);
+    await local.store.close();
+    renameSync(local.manifestsDir, `${local.manifestsDir}-away`);
+    mkdirSync(local.manifestsDir);
+    await local.restart();
+    await local.store.refresh();
+    expect(readdirSync(local.manifestsDir)).toEqual([]);
+  });
+
+  it('leave a folder alone that belongs to another installation', async () => {
     await local.store.close();
     for (const name of ['.aiops-installation', '.aiops-installation.lock']) rmSync(join(local.manifestsDir, name));
     writeFileSync(join(local.manifestsDir, '.aiops-installation'), '11111111-1111-4111-8111-111111111111');
