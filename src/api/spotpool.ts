@@ -530,7 +530,8 @@ export type Spend = z.infer<typeof Spend>;
 
 const LaunchCount = z.object({
   at: time('The last purchase of that minute.'),
-  count: z.int32().describe('How many machines were bought in it.'),
+  count: z.int32().describe('How many machines were bought in it; those that the cloud could not start are taken off.'),
+  imageId: z.string().max(64).describe('With which image.'),
 });
 export type LaunchCount = z.infer<typeof LaunchCount>;
 
@@ -538,9 +539,15 @@ const ImageTrial = z
   .object({
     key: z.string().max(64).describe('Fingerprint of what machines are made of and how they are asked for readiness.'),
     outcomes: z
-      .array(z.enum(['Ready', 'NeverReady']))
+      .array(
+        z.object({
+          machine: z.string().max(32).describe('The machine.'),
+          madeAt: time('When it was made.'),
+          outcome: z.enum(['Ready', 'NeverReady']).describe('What became of it.'),
+        }),
+      )
       .max(4)
-      .describe('What became of the last machines, the latest last.'),
+      .describe('What became of the machines that were made last.'),
     lastLaunchAt: time('The last purchase.').optional(),
   })
   .describe('Whether machines of this image become ready; two of four that never did make it suspect.');

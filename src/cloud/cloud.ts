@@ -179,8 +179,12 @@ export interface Cloud {
    * `InvalidRequest`; with `isOutcomeUnknown` the machines may exist
    */
   launch(order: LaunchOrder, signal: AbortSignal, mayGo?: () => boolean): Promise<readonly string[]>;
-  /** Releases machines for good. A machine that is gone already counts as released. One bad id does not hold the others back. */
-  release(ids: readonly string[], signal: AbortSignal): Promise<readonly ReleaseResult[]>;
+  /**
+   * Releases machines for good. A machine that is gone already counts as released. One bad id does not hold the others back.
+   * @param mayGo asked after every wait, right before each call goes out
+   * @returns what became of each; those that were not asked for because `mayGo` said no are left out
+   */
+  release(ids: readonly string[], signal: AbortSignal, mayGo?: () => boolean): Promise<readonly ReleaseResult[]>;
   /**
    * Puts `owner` on machines, whoever's they were; their other tags stay. Lists show it as late as they show the tags of a
    * purchase. Claiming twice has the effect of once, and one bad id does not hold the others back.

@@ -148,7 +148,8 @@ function createCloud(world: MemoryWorld, perform: Perform): Cloud {
         : perform('launch', `${order.count} ${offeringId(order.offering)} ${order.name}`, signal, () =>
             buy(world, order),
           ),
-    release: (ids, signal) => forEach('release', ids, signal, (id) => releaseOne(world, id)),
+    release: async (ids, signal, mayGo) =>
+      mayGo?.() === false ? [] : forEach('release', ids, signal, (id) => releaseOne(world, id)),
     claim: (ids, owner, signal) => forEach('claim', ids, signal, (id) => claimOne(world, id, owner)),
     price: (order, signal) => perform('price', offeringId(order.offering), signal, () => priceOf(world, order)),
     stock: (maxAgeMs, signal) =>

@@ -52,7 +52,7 @@ export async function act(
     switch (step.kind) {
       case 'release':
         // Stopped since: what was released is told all the same.
-        done.push(releases ? { step, error: releases.get(step.machine.id) } : withhold(step, by));
+        done.push(releases?.has(step.machine.id) ? { step, error: releases.get(step.machine.id) } : withhold(step, by));
         break;
       case 'intend':
         done.push(by ? withhold(step, by) : { step, intent: newIntent(pool, step, seen, edges) });
@@ -78,6 +78,12 @@ export async function act(
   return done;
 }
 
+/** Asked by the adapter after each wait of its own: a call may wait for a minute before it goes out. */
+const mayGo =
+  ({ restraint, mayAct }: SpotPoolEdges) =>
+  (): boolean =>
+    restraint() === undefined && mayAct();
+
 function withhold(step: Withheld['step'], by: Restraint | undefined): Done {
   return { step: { kind: 'withheld', step, by: by ?? 'Stopped' } };
 }
@@ -96,7 +102,7 @@ async function releaseAll(
   if (ids.length === 0) return new Map();
   assertMayAct(edges);
   try {
-    const results = await seen.cloud.release(ids, signal);
+    const results = await seen.cloud.release(ids, signal, mayGo(edges));
     return new Map(results.map(({ id, error }) => [id, error]));
   } catch (error) {
     if (!(error instanceof CloudError)) throw error;
@@ -142,7 +148,11 @@ async function launch(
   edges.unsentTokens.delete(intent.token);
   const owner = ownershipOf(pool.metadata, edges.store.installationId);
   try {
-    const ids = await seen.cloud.launch(launchOrderOf(pool.spec, offering, intent, owner), signal);
+    const ids = await seen.cloud.launch(launchOrderOf(pool.spec, offering, intent, owner), signal, mayGo(edges));
+    if (ids.length === 0) {
+      edges.unsentTokens.add(intent.token);
+      return withhold(step, edges.restraint());
+    }
     edges.offerings.set(
       seen.accountKey,
       offering,

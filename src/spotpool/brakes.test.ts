@@ -38,7 +38,11 @@ const inShort = (situation: Situation): readonly string[] =>
     .toSorted((a, b) => a.room - b.room)
     .map(({ reason, room }) => `${reason} ${room}`);
 
-const ago = (ms: number, count: number): LaunchCount => ({ at: toTime(NOW - ms), count });
+const ago = (ms: number, count: number, image = imageId): LaunchCount => ({
+  at: toTime(NOW - ms),
+  count,
+  imageId: image,
+});
 const old = (id: string, changes: Parameters<typeof machine>[1] = {}): Machine =>
   machine(id, { ...changes, with: { imageId, createdAt: toTime(NOW - 5 * HOUR), ...changes.with } });
 const unready = (id: string, ms = 5 * HOUR): Machine =>
@@ -97,7 +101,7 @@ describe('launches per hour', () => {
           };
           const room = brakesOf(of, [], trialOf(of, []), now)[0]?.room ?? 0;
           const count = Math.max(0, Math.min(wanted, room));
-          launches = launchesOf(launches, count, now);
+          launches = launchesOf(launches, { imageId, bought: count, failed: 0 }, now);
           if (count > 0) bought.push({ at: now, count });
           expect(launches.length).toBeLessThanOrEqual(62);
           const within = bought.filter(({ at }) => now - at < HOUR).reduce((sum, each) => sum + each.count, 0);
@@ -105,6 +109,59 @@ describe('launches per hour', () => {
         }
       }),
     );
+  });
+});
+
+describe('the record of purchases', () => {
+  it.each<[string, readonly LaunchCount[], readonly LaunchCount[]]>([
+    [
+      'grows by what is bought',
+      launchesOf([ago(5 * MINUTE, 2)], { imageId, bought: 1, failed: 0 }, NOW),
+      [ago(5 * MINUTE, 2), ago(0, 1)],
+    ],
+    ['is one entry a minute', launchesOf([ago(0, 2)], { imageId, bought: 1, failed: 0 }, NOW), [ago(0, 3)]],
+    [
+      'and image',
+      launchesOf([ago(0, 2)], { imageId: 'img-2', bought: 1, failed: 0 }, NOW),
+      [ago(0, 2), ago(0, 1, 'img-2')],
+    ],
+    [
+      'forgets what is an hour old when it grows',
+      launchesOf([ago(2 * HOUR, 2)], { imageId, bought: 1, failed: 0 }, NOW),
+      [ago(0, 1)],
+    ],
+    [
+      'stays as it is otherwise',
+      launchesOf([ago(2 * HOUR, 2)], { imageId, bought: 0, failed: 0 }, NOW),
+      [ago(2 * HOUR, 2)],
+    ],
+    [
+      'gives back what never started',
+      launchesOf([ago(9 * MINUTE, 2), ago(5 * MINUTE, 1)], { imageId, bought: 0, failed: 2 }, NOW),
+      [ago(9 * MINUTE, 1)],
+    ],
+    [
+      'but not of another image',
+      launchesOf([ago(9 * MINUTE, 2, 'img-2')], { imageId, bought: 0, failed: 2 }, NOW),
+      [ago(9 * MINUTE, 2, 'img-2')],
+    ],
+    [
+      'forgets what was written under a wrong clock',
+      launchesOf([ago(-9999 * HOUR, 2)], { imageId, bought: 1, failed: 0 }, NOW),
+      [ago(0, 1)],
+    ],
+  ])('%s', (_name, launches, expected) => {
+    expect(launches).toEqual(expected);
+  });
+
+  it('is bounded, and counts all the same', () => {
+    const images = Array.from({ length: 200 }, (_, index) => `img-${index}`);
+    const all = images.reduce<readonly LaunchCount[]>(
+      (sum, image) => launchesOf(sum, { imageId: image, bought: 1, failed: 0 }, NOW),
+      [],
+    );
+    expect(all.length).toBeLessThanOrEqual(64);
+    expect(all.reduce((sum, { count }) => sum + count, 0)).toBe(200);
   });
 });
 
@@ -130,6 +187,11 @@ describe('an image that was never ready', () => {
       },
       ['UnprovenImage 4', 'UnprovenImage 6', 'LaunchesPerHour 99'],
     ],
+    [
+      'purchases of another image are not its own',
+      { launches: [ago(MINUTE, 6, 'img-2')], launchesPerHour: 99 },
+      ['UnprovenImage 4', 'UnprovenImage 6', 'LaunchesPerHour 93'],
+    ],
     ['one that answers proves it', { machines: [old('a')], launchesPerHour: 99 }, ['LaunchesPerHour 99']],
   ])('%s', (_name, situation, shown) => {
     expect(inShort(situation)).toEqual(shown);
@@ -137,7 +199,11 @@ describe('an image that was never ready', () => {
 });
 
 describe('a suspect image', () => {
-  const failed: ImageTrial['outcomes'] = ['NeverReady', 'NeverReady'];
+  const failed: ImageTrial['outcomes'] = ['a', 'b'].map((id) => ({
+    machine: id,
+    madeAt: toTime(NOW - HOUR),
+    outcome: 'NeverReady',
+  }));
   it.each<[string, string | undefined, number]>([
     ['is not bought', toTime(NOW - 29 * MINUTE), 0],
     ['is tried once in 30 minutes', toTime(NOW - 30 * MINUTE - 1000), 1],

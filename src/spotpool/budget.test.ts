@@ -36,12 +36,13 @@ describe('machines of all pools', () => {
   it('are known from their status at a start; one that is lost may have its maximum', () => {
     const budget = createOperatorBudget({ maxMachines: 10 });
     expect(budget.mustLoad).toBe(true);
-    const recorded = pool({ metadata: { uid: 'a' }, status: { instances: [record({ instanceId: 'ins-1' })] } });
-    const lost = pool({ metadata: { uid: 'b' } });
-    budget.hold('c', holding({ machines: 1 }));
-    budget.load([recorded, lost, pool({ metadata: { uid: 'c' } })], ({ metadata }) => metadata.uid === 'b');
+    const recorded = pool({ metadata: { name: 'a' }, status: { instances: [record({ instanceId: 'ins-1' })] } });
+    const lost = pool({ metadata: { name: 'b' } });
+    budget.hold('default/c', holding({ machines: 1 }));
+    budget.load([recorded, lost, pool({ metadata: { name: 'c' } })], ({ metadata }) => metadata.name === 'b');
     expect(budget.mustLoad).toBe(false);
     expect(shown(budget)).toEqual([`MaxMachines ${10 - 1 - lost.spec.maximum - 1}`]);
+    expect(budget.brakes('own', holding(), PRICE)[0]?.message).toContain('with their maximum: default/b');
   });
 });
 

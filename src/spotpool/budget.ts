@@ -1,5 +1,5 @@
+import { keyText } from '../api/meta.ts';
 import type { SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
-import type { HourlyPrice } from '../cloud/cloud.ts';
 import type { Micros } from '../lib/money.ts';
 import { fromMicros, toMicros } from '../lib/money.ts';
 import type { Brake } from './brakes.ts';
@@ -18,12 +18,14 @@ export interface Holding {
   /** Machines whose price is not known: each counts as the dearest that is. */
   readonly unpriced: number;
   readonly currency: string | undefined;
+  /** The pool whose record is lost, so that it may have as many as it is allowed. */
+  readonly lostPool?: string;
 }
 
 /** What a machine of the offering that is to be bought costs an hour; `undefined`: not known. */
 export interface OfferPrice {
   readonly perHour: Micros;
-  readonly currency: HourlyPrice['currency'];
+  readonly currency: string;
 }
 
 /** What all pools have together. Held in memory; the status of each pool, intents included, is what it is made of. */
@@ -32,17 +34,18 @@ export interface OperatorBudget {
   readonly mustLoad: boolean;
   /** Takes the pools as they were left. @param isLost whether a pool may have machines that its status does not tell */
   load(pools: readonly SpotPool[], isLost: (pool: SpotPool) => boolean): void;
-  /** How many machines pool `uid` may have beyond `holding`, what it has now. */
-  brakes(uid: string, holding: Holding, price: OfferPrice | undefined): readonly Brake[];
+  /** How many machines the pool `key` (namespace/name) may have beyond `holding`, what it has now. */
+  brakes(key: string, holding: Holding, price: OfferPrice | undefined): readonly Brake[];
   /** Notes what a pool has, what it is about to order included: in the same turn in which that was decided. */
-  hold(uid: string, holding: Holding): void;
-  forget(uid: string): void;
+  hold(key: string, holding: Holding): void;
+  forget(key: string): void;
 }
 
 export function createOperatorBudget(limits: OperatorLimits): OperatorBudget {
   const pools = new Map<string, Holding>();
   let isLoaded = false;
-  const others = (uid: string): readonly Holding[] => [...pools].filter(([key]) => key !== uid).map(([, each]) => each);
+  const others = (key: string): readonly Holding[] =>
+    [...pools].filter(([other]) => other !== key).map(([, each]) => each);
   return {
     get mustLoad() {
       return !isLoaded && (limits.maxMachines !== undefined || limits.maxCostPerHour !== undefined);
@@ -50,18 +53,19 @@ export function createOperatorBudget(limits: OperatorLimits): OperatorBudget {
     load(loaded, isLost) {
       isLoaded = true;
       for (const pool of loaded) {
-        if (!pools.has(pool.metadata.uid)) pools.set(pool.metadata.uid, holdingOfStatus(pool, isLost(pool)));
+        const key = keyText(pool.metadata);
+        if (!pools.has(key)) pools.set(key, holdingOfStatus(pool, isLost(pool)));
       }
     },
-    brakes(uid, holding, price) {
-      const all = [...others(uid), holding];
+    brakes(key, holding, price) {
+      const all = [...others(key), holding];
       return [
         ...(limits.maxMachines === undefined ? [] : [machinesBrake(all, limits.maxMachines)]),
         ...(limits.maxCostPerHour === undefined ? [] : [costBrake(all, limits.maxCostPerHour, price)]),
       ];
     },
-    hold: (uid, holding) => void pools.set(uid, holding),
-    forget: (uid) => void pools.delete(uid),
+    hold: (key, holding) => void pools.set(key, holding),
+    forget: (key) => void pools.delete(key),
   };
 }
 
@@ -70,7 +74,7 @@ function machinesBrake(all: readonly Holding[], max: number): Brake {
   return {
     room: max - machines,
     reason: 'MaxMachines',
-    message: `All pools together have ${machines} machines, and --max-machines is ${max}.`,
+    message: `All pools together have ${machines} machines, and --max-machines is ${max}.${lostText(all)}`,
   };
 }
 
@@ -95,8 +99,15 @@ function costBrake(all: readonly Holding[], max: Micros, price: OfferPrice | und
   return {
     room: perHour === 0 ? Number.MAX_SAFE_INTEGER : Math.floor((max - cost) / perHour),
     reason: 'MaxCostPerHour',
-    message: `All pools together cost ${fromMicros(cost)} ${currency} by the hour, one machine more ${fromMicros(perHour)}, and ${limit}.`,
+    message: `All pools together cost ${fromMicros(cost)} ${currency} by the hour, one machine more ${fromMicros(perHour)}, and ${limit}.${lostText(all)}`,
   };
+}
+
+function lostText(all: readonly Holding[]): string {
+  const lost = all.flatMap(({ lostPool }) => lostPool ?? []);
+  return lost.length === 0
+    ? ''
+    : ` What these have is not known yet, and they count with their maximum: ${lost.join(', ')}.`;
 }
 
 /** What a pool has by its status: the machines that are alive, and all that is ordered. */
@@ -119,7 +130,8 @@ export function holdingOf(status: SpotPoolStatus): Holding {
 }
 
 /** Where the record of a pool is lost, it may have as many machines as it is allowed. */
-function holdingOfStatus({ status, spec }: SpotPool, isLost: boolean): Holding {
+function holdingOfStatus({ status, spec, metadata }: SpotPool, isLost: boolean): Holding {
   if (!isLost) return holdingOf(status ?? {});
-  return { machines: spec.maximum, costPerHour: 0, unpriced: spec.maximum, currency: undefined };
+  const { maximum } = spec;
+  return { machines: maximum, costPerHour: 0, unpriced: maximum, currency: undefined, lostPool: keyText(metadata) };
 }

@@ -2,6 +2,7 @@ import { keyText, toTime } from '../api/meta.ts';
 import type { BuyingStop, LaunchIntent, SpotPool } from '../api/spotpool.ts';
 import type { Cloud, Instance, Offering } from '../cloud/cloud.ts';
 import type { EpochMs } from '../lib/clock.ts';
+import { msSince } from '../lib/since.ts';
 import type { SpotPoolEdges } from './edges.ts';
 import { isNameOf, MARK_LENGTH, namePrefixOf } from './order.ts';
 import type { IdentityConflict, SeenIntent } from './plan.ts';
@@ -105,7 +106,7 @@ export async function lookForIntents(
     const known = [...listed.values()].filter((instance) => instance?.name.startsWith(intent.name)).length;
     // Another process may have looked for it, and sent it, since this one planned it.
     const isUnsent = edges.unsentTokens.has(intent.token) && intent.unknownSince === undefined;
-    const isDue = !isUnsent && edges.clock.now() >= lookDueAt(intent);
+    const isDue = !isUnsent && edges.clock.now() >= lookDueAt(intent, edges.clock.now());
     return { intent, isUnsent, known, ...(isDue ? await lookFor(intent, search, listed, signal) : NOT_LOOKED) };
   };
   return Promise.all((pool.status?.intents ?? []).map(look));
@@ -139,9 +140,10 @@ async function lookFor(intent: LaunchIntent, search: Search, listed: Listed, sig
 }
 
 /** When an intent may be looked for (next); infinity while its outcome is not unknown. */
-export function lookDueAt({ unknownSince, emptyLookAt }: LaunchIntent): EpochMs {
+export function lookDueAt({ unknownSince, emptyLookAt }: LaunchIntent, now: EpochMs): EpochMs {
   const since = emptyLookAt ?? unknownSince;
-  return since === undefined ? Number.POSITIVE_INFINITY : Date.parse(since) + LONGEST_LAG_MS + CUT_MS;
+  if (since === undefined) return Number.POSITIVE_INFINITY;
+  return now - msSince(since, now) + LONGEST_LAG_MS + CUT_MS;
 }
 
 /** An offering as its own id tells it: intents and machines outlive the spec that they were bought with. */
@@ -196,6 +198,7 @@ export function stopInForce(
     return { reason: 'StatusLost', message, until: toTime(now + LONGEST_LAG_MS + CUT_MS), generation };
   }
   const stop = pool.status?.buyingStopped;
-  if (!stop || Date.parse(stop.until) <= now) return undefined;
+  // No refusal holds for so long: it was written under a wrong clock.
+  if (!stop || msSince(stop.until, now) >= 0) return undefined;
   return stop.generation === generation || stop.reason === 'StatusLost' ? stop : undefined;
 }

@@ -1,10 +1,10 @@
 import type { Condition } from '../api/meta.ts';
-import type { SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
+import type { HistoryEntry, SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
 import { offeringId } from '../cloud/cloud.ts';
 import type { EpochMs } from '../lib/clock.ts';
 import type { ObjectEvent } from '../store/store.ts';
-import type { Done, Withheld } from './act.ts';
-import { wasTold, wouldReason } from './history.ts';
+import type { Done } from './act.ts';
+import { withheldEntries } from './history.ts';
 import type { Machine } from './machine.ts';
 import type { Observation } from './observe.ts';
 import { releaseFailure } from './status.ts';
@@ -25,7 +25,8 @@ export function eventsOf(
     ...(isLost ? [warning('StatusLost', next.buyingStopped?.message ?? '')] : []),
     ...conditionEvents(pool.status?.conditions ?? [], next.conditions ?? []),
     ...seen.machines.flatMap(machineEvents),
-    ...done.flatMap((outcome) => stepEvents(outcome, pool, now)),
+    ...done.flatMap(stepEvents),
+    ...withheldEntries(pool, done, now).map(withheldEvent),
   ];
 }
 
@@ -84,11 +85,12 @@ function goneEvents(id: string, reason: string, before: string | undefined): rea
   ];
 }
 
-function stepEvents(outcome: Done, pool: SpotPool, now: EpochMs): readonly ObjectEvent[] {
+function stepEvents(outcome: Done): readonly ObjectEvent[] {
   const { step } = outcome;
   switch (step.kind) {
+    // Told together, see above.
     case 'withheld':
-      return wasTold(pool, step, now) ? [] : [normal(wouldReason(step), withheldNote(step))];
+      return [];
     case 'drain':
       return [normal('Draining', `${step.machine.id} is told to leave (${step.reason}).`)];
     case 'release':
@@ -114,11 +116,9 @@ function stepEvents(outcome: Done, pool: SpotPool, now: EpochMs): readonly Objec
   }
 }
 
-function withheldNote({ step, by }: Withheld): string {
-  const why = by === 'Stopped' ? 'all pools are stopped' : 'the operator only watches';
-  if ('machine' in step) return `${step.machine.id} (${step.reason}); ${why}.`;
-  const what = step.kind === 'launch' ? step.intent.offering : offeringId(step.offering);
-  return `${step.kind === 'launch' ? step.intent.count : step.count} of ${what}; ${why}.`;
+function withheldEvent({ reason, trigger, machines, offering, message }: HistoryEntry): ObjectEvent {
+  const why = trigger === 'Stopped' ? 'all pools are stopped' : 'the operator only watches';
+  return normal(reason, `${machines?.join(', ') ?? offering} (${message}); ${why}.`);
 }
 
 function awaited(count: number, offering: string): ObjectEvent {

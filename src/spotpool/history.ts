@@ -3,6 +3,7 @@ import type { HistoryEntry, SpotPool } from '../api/spotpool.ts';
 import { offeringId } from '../cloud/cloud.ts';
 import type { EpochMs } from '../lib/clock.ts';
 import { fromMicros } from '../lib/money.ts';
+import { msSince } from '../lib/since.ts';
 import type { Done, Withheld } from './act.ts';
 import type { Machine } from './machine.ts';
 import type { Observation } from './observe.ts';
@@ -26,12 +27,11 @@ export function historyOf(
 ): readonly HistoryEntry[] {
   const time = toTime(now);
   const losses = groupedBy(seen.machines, lossOf).map(([reason, machines]) => aboutMachines(time, reason, machines));
-  const withheld = done.flatMap(({ step }) => (step.kind === 'withheld' && !wasTold(pool, step, now) ? [step] : []));
   return [
     ...losses,
     ...leavingEntries(done, time),
     ...done.flatMap((outcome) => stepEntry(outcome, seen, time)),
-    ...withheld.map((step) => ({ time, reason: wouldReason(step), trigger: step.by, ...subjectOf(step) })),
+    ...withheldEntries(pool, done, now),
   ];
 }
 
@@ -74,33 +74,52 @@ export function triggerOf({ metadata, status }: SpotPool, seen: Pick<Observation
   return `${status?.observedGeneration === metadata.generation ? 'TooFew' : 'SpecChanged'}; ${sizes}`;
 }
 
-/** Whether the same was withheld, and told, a short while ago. */
-export function wasTold({ status }: SpotPool, step: Withheld, now: EpochMs): boolean {
-  const { machines = [], offering, message } = subjectOf(step);
-  const reason = wouldReason(step);
-  return (status?.history ?? []).some(
+/** What was due and not done: one entry for all machines, told anew only when it has become something else, or after an hour. */
+export function withheldEntries({ status }: SpotPool, done: readonly Done[], now: EpochMs): readonly HistoryEntry[] {
+  const steps = done.flatMap(({ step }) => (step.kind === 'withheld' ? [step] : []));
+  const entries = groupedBy(
+    steps,
+    (step) => `${wouldReason(step)} ${'machine' in step.step ? step.step.reason : ''}`,
+  ).map(([, group]) => withheldEntry(group, toTime(now)));
+  const told = status?.history ?? [];
+  return entries.filter(
     (entry) =>
-      entry.reason === reason &&
-      entry.trigger === step.by &&
-      entry.offering === offering &&
-      entry.message === message &&
-      (entry.machines ?? []).join() === machines.join() &&
-      now - Date.parse(entry.time) < TOLD_AGAIN_MS,
+      !told.some(
+        (old) =>
+          old.reason === entry.reason &&
+          old.trigger === entry.trigger &&
+          old.offering === entry.offering &&
+          old.message === entry.message &&
+          old.machines?.join() === entry.machines?.join() &&
+          msSince(old.time, now) < TOLD_AGAIN_MS,
+      ),
   );
+}
+
+function withheldEntry(steps: readonly Withheld[], time: string): HistoryEntry {
+  const [first] = steps;
+  if (!first) throw new Error('a group has a member');
+  const common = { time, reason: wouldReason(first), trigger: first.by };
+  if ('machine' in first.step) {
+    const machines = steps.flatMap(({ step }) => ('machine' in step ? [step.machine.id] : [])).toSorted();
+    return {
+      ...common,
+      machines: machines.slice(0, MOST_MACHINES),
+      message: `${machines.length}: ${first.step.reason}`,
+    };
+  }
+  const { offering, count } =
+    first.step.kind === 'launch'
+      ? first.step.intent
+      : { offering: offeringId(first.step.offering), count: first.step.count };
+  return { ...common, offering, message: `${count} of it` };
 }
 
 const WOULD = { intend: 'WouldBuy', launch: 'WouldBuy', release: 'WouldRelease', drain: 'WouldDrain' } as const;
 
 /** The word for a step that was not taken because nothing may be changed. */
-export function wouldReason({ step }: Withheld): (typeof WOULD)[keyof typeof WOULD] {
+function wouldReason({ step }: Withheld): (typeof WOULD)[keyof typeof WOULD] {
   return WOULD[step.kind];
-}
-
-function subjectOf({ step }: Withheld): Pick<HistoryEntry, 'machines' | 'offering' | 'message'> {
-  if ('machine' in step) return { machines: [step.machine.id], message: step.reason };
-  const { offering, count } =
-    step.kind === 'launch' ? step.intent : { offering: offeringId(step.offering), count: step.count };
-  return { offering, message: `${count} of it` };
 }
 
 /** What this run has found to be wrong with a machine, in the word that will stand in the history. */

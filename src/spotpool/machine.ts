@@ -67,7 +67,7 @@ export function judgeMachine(evidence: Evidence, spec: SpotPoolSpec, now: EpochM
   const facts = factsOf(evidence, now);
   const verdict = verdictOf(facts, evidence, spec, now);
   // A refused release is told until it is tried again.
-  const told = verdict.message ?? (facts.releaseRefusal === undefined ? undefined : facts.message);
+  const told = (facts.releaseRefusal === undefined ? undefined : facts.message) ?? verdict.message;
   const { message, probeFailures: _failures, silentSince: _since, ...lasting } = { ...facts, message: told };
   const record: InstanceStatus = {
     ...lasting,

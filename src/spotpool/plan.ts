@@ -2,6 +2,7 @@ import type { BuyingStop, LaunchIntent, SpotPool, SpotPoolSpec } from '../api/sp
 import type { Instance, Offering } from '../cloud/cloud.ts';
 import { offeringId } from '../cloud/cloud.ts';
 import type { EpochMs } from '../lib/clock.ts';
+import { msSince } from '../lib/since.ts';
 import type { Brake } from './brakes.ts';
 import type { Machine } from './machine.ts';
 import { byWhoLeavesFirst } from './machine.ts';
@@ -88,6 +89,8 @@ export type Step =
 /** Why something is held back. Permanent words: they are the reasons of the condition `ReplacementHeld`. */
 export type HoldReason = 'LastAnswering' | 'TooManyAtOnce' | 'MostNotAnswering';
 
+/** A machine on its way out may linger in lists; after this time nothing waits for it any longer. */
+export const LINGERS_AT_MOST_MS = 5 * 60_000;
 /** As slowly as other refusals that need a person. */
 const REFUSED_RELEASE_AGAIN_MS = 5 * 60_000;
 /** Recorded times are cut to whole seconds: a wait is over for certain when a second more has passed. */
@@ -123,18 +126,12 @@ export function planSpotPool(desired: Desired, seen: Seen, now: EpochMs): readon
     .filter(isWaiting)
     .map(({ intent, isFirstLook }): Step => ({ kind: 'await', intent, isFirstLook }));
   const leaving = desired.mode === 'Pause' ? [] : planLeaving(desired, seen, suspects, now);
-  return [
-    ...leaving.filter((step) => !isRefusedLately(step, now)),
-    ...settled,
-    ...waiting,
-    ...planPurchase(desired, seen, suspects, leaving, now),
-  ];
+  return [...leaving, ...settled, ...waiting, ...planPurchase(desired, seen, suspects, leaving, now)];
 }
 
 /** A release that was refused until somebody changes something is asked for again rarely. */
-function isRefusedLately(step: Step, now: EpochMs): boolean {
-  if (step.kind !== 'release' || step.machine.record.releaseRefusedAt === undefined) return false;
-  return now - Date.parse(step.machine.record.releaseRefusedAt) < REFUSED_RELEASE_AGAIN_MS;
+function isRefusedLately({ record }: Machine, now: EpochMs): boolean {
+  return msSince(record.releaseRefusedAt, now) < REFUSED_RELEASE_AGAIN_MS;
 }
 
 const drop =
@@ -218,28 +215,39 @@ function limitOf(candidate: Candidate): readonly Step[] {
 
 function planLeaving(desired: Desired, seen: Seen, suspects: ReadonlySet<Machine>, now: EpochMs): readonly Step[] {
   const isDone = (machine: Machine): boolean =>
-    machine.isAlive && machine.fate === 'Leaving' && hasDrained(machine, desired, now);
+    machine.isAlive &&
+    machine.fate === 'Leaving' &&
+    hasDrained(machine, desired, now) &&
+    !isRefusedLately(machine, now);
   const drained = seen.machines
     .filter(isDone)
     .map((machine): Step => ({ kind: 'release', machine, reason: machine.record.reason }));
   if (desired.mode === 'Delete') {
-    const rest = seen.machines.filter((machine) => machine.isAlive && machine.fate !== 'Leaving');
+    const rest = seen.machines.filter(
+      (machine) => machine.isAlive && machine.fate !== 'Leaving' && !isRefusedLately(machine, now),
+    );
     return [...drained, ...rest.map((machine) => leave([machine, 'PoolDeleted'], desired))];
   }
   const { mayGo, holds } = planReplacements(desired, seen, suspects);
   const kept = seen.machines.filter((machine) => machine.fate === 'Keep').toSorted(byWhoLeavesFirst);
   const surplus = kept.slice(0, Math.max(0, kept.length - desired.high));
+  // What is not even asked for takes no place among those that leave.
   const leaving = [
     ...mayGo.map((machine): Leaver => [machine, machine.record.reason]),
     ...surplus.map((machine): Leaver => [machine, 'Surplus']),
-  ];
+  ].filter(([machine]) => !isRefusedLately(machine, now));
   // Those that have drained are out of the traffic already.
   const serving = seen.machines.filter((machine) => wasReady(machine) && !isDone(machine));
-  return [...drained, ...holds, ...withinBudget(leaving, serving, seen.machines.filter(isGoing).length, desired)];
+  return [
+    ...drained,
+    ...holds,
+    ...withinBudget(leaving, serving, seen.machines.filter((machine) => isGoing(machine, now)).length, desired),
+  ];
 }
 
-/** Released without a drain, and not gone yet: it has left the ready ones just now. */
-function isGoing({ fate, isAlive, record }: Machine): boolean {
+/** Released without a drain, and not gone yet: it has left the ready ones just now. One that lingers in lists has long left. */
+function isGoing({ fate, isAlive, record }: Machine, now: EpochMs): boolean {
+  if (msSince(record.terminatingSince, now) > LINGERS_AT_MOST_MS) return false;
   if (fate !== 'Leaving' || isAlive || record.readyAt === undefined) return false;
   return record.drainingSince === undefined && record.reason !== 'Reclaimed';
 }
@@ -249,7 +257,7 @@ type Leaver = readonly [Machine, string];
 
 function hasDrained({ record, isSilent }: Machine, desired: Desired, now: EpochMs): boolean {
   if (record.terminatingSince !== undefined || isSilent) return true;
-  return now - Date.parse(record.drainingSince ?? '') >= desired.drainTimeoutMs + CUT_MS;
+  return msSince(record.drainingSince, now) >= desired.drainTimeoutMs + CUT_MS;
 }
 
 /** A machine that may be serving drains first; any other has nothing to finish. */
@@ -266,9 +274,7 @@ function suspectsOf(desired: Desired, { machines }: Seen, now: EpochMs): Readonl
   const silent = machines.filter(({ fate, record }) => fate === 'Replace' && record.reason === 'NotAnswering');
   const isSuspicious = silent.length > 1 && silent.length * 2 > machines.filter(wasReady).length;
   if (!isSuspicious) return new Set();
-  return new Set(
-    silent.filter(({ record }) => now - Date.parse(record.silentSince ?? '') < desired.readyTimeoutMs + CUT_MS),
-  );
+  return new Set(silent.filter(({ record }) => msSince(record.silentSince, now) < desired.readyTimeoutMs + CUT_MS));
 }
 
 function planReplacements(

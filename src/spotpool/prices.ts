@@ -75,7 +75,7 @@ export function createPriceBook(clock: Clock, limit = 1000): PriceBook {
           return instead;
         });
         price.catch(() => kept.delete(key));
-        current = { at: now, price, heldUntil: 0, ...(fallback ? { before: fallback.price } : {}) };
+        current = { at: now, price, heldUntil: 0, ...(known ? { before: known.price } : {}) };
         keep(key, current);
       }
       const patience = Math.max(0, current.at + PATIENCE_MS - now);

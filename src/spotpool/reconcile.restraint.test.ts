@@ -111,11 +111,7 @@ describe.each([
     await world.live(10 * MINUTE);
     expect(world.alive()).toHaveLength(2);
     expect(changingCalls()).toEqual(['launch']);
-    expect(await words()).toEqual([
-      'Launched | NewPool; 0 of 2 alive',
-      `WouldDrain | ${restraint}`,
-      `WouldDrain | ${restraint}`,
-    ]);
+    expect(await words()).toEqual(['Launched | NewPool; 0 of 2 alive', `WouldDrain | ${restraint}`]);
     world.process.restraint = undefined;
     await world.live(10 * MINUTE);
     expect([world.alive().length, await world.pool()]).toEqual([0, undefined]);

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ObjectKey } from '../api/meta.ts';
+import { keyText } from '../api/meta.ts';
 import type { SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
 import { SpotPoolKind } from '../api/spotpool.ts';
 import type { CloudReason } from '../cloud/errors.ts';
@@ -18,18 +19,18 @@ import { historyOf } from './history.ts';
 import type { Observation } from './observe.ts';
 import { observe } from './observe.ts';
 import type { Desired } from './plan.ts';
-import { CUT_MS, desiredOf, planSpotPool } from './plan.ts';
+import { CUT_MS, desiredOf, LINGERS_AT_MOST_MS, planSpotPool } from './plan.ts';
 import { reserve, withBrakes } from './spending.ts';
 import { statusOf, statusOfFailure } from './status.ts';
 
 /** Held by a pool while it may have machines; removed when the last one is gone. */
 const FINALIZER = 'demo.aiops.org/cleanup';
+/** Says that a pool goes on with the keys of the account of this name, without the machines that it cannot see there. */
+const ACCOUNT_ANNOTATION = 'demo.aiops.org/account';
 /** The way out when a pool's machines cannot be released any more (account closed): its deletion then leaves them alone. */
 const ORPHAN_ANNOTATION = 'demo.aiops.org/orphan';
 /** Keys that are refused stay refused until somebody acts; a changed Secret starts a run at once. */
 const REFUSED_CHECK_MS = 5 * 60_000;
-/** A machine on its way out may linger in lists; after this time a deletion waits for it no longer. */
-const LINGERS_AT_MOST_MS = 5 * 60_000;
 
 const Kind: KindRef = { apiVersion: `${SpotPoolKind.group}/${SpotPoolKind.version}`, kind: SpotPoolKind.kind };
 
@@ -46,6 +47,7 @@ export async function reconcileSpotPool(
   const read = await edges.store.get<SpotPool>(Kind, key);
   if (!read || (read.metadata.deletionTimestamp !== undefined && !read.metadata.finalizers.includes(FINALIZER))) {
     edges.telemetry.forget(key);
+    edges.budget.forget(keyText(key));
     return undefined;
   }
   if (mayLeaveMachines(read)) return letGo(read, edges);
@@ -107,7 +109,7 @@ async function letGo(pool: SpotPool, edges: SpotPoolEdges): Promise<undefined> {
 
 /** Drops what this process keeps in memory about a pool that is gone. */
 function forget({ metadata, status }: SpotPool, { budget, telemetry, unsentTokens }: SpotPoolEdges): void {
-  budget.forget(metadata.uid);
+  budget.forget(keyText(metadata));
   telemetry.forget(metadata);
   for (const { token } of status?.intents ?? []) unsentTokens.delete(token);
 }
@@ -137,8 +139,12 @@ function obstacleOf({ reason, message }: CloudError): Obstacle {
  * Keys of another account see none of the machines, which go on running. New keys of the same account see them, or at least
  * other machines of this installation.
  */
-function otherAccount({ status }: SpotPool, { accountKey, machines, isAnyOfOurs }: Observation): Obstacle | undefined {
+function otherAccount(
+  { status, metadata }: SpotPool,
+  { accountKey, machines, isAnyOfOurs }: Observation,
+): Obstacle | undefined {
   if (status?.account === undefined || status.account === accountKey || isAnyOfOurs) return undefined;
+  if (metadata.annotations[ACCOUNT_ANNOTATION] === accountKey) return undefined;
   const living = machines.filter(({ before }) => before && before.phase !== 'Terminating' && before.phase !== 'Failed');
   if (living.length === 0 || living.some(({ fate }) => fate !== 'Gone')) return undefined;
   const shown =
@@ -148,8 +154,8 @@ function otherAccount({ status }: SpotPool, { accountKey, machines, isAnyOfOurs 
       .join(', ') + (living.length > 5 ? `, … (${living.length})` : '');
   const message =
     `The keys have changed, and with the new ones none of ${shown} is to be seen: they seem to be of another account. ` +
-    'Give keys of the account that the machines are in, or delete the pool with the annotation ' +
-    `${ORPHAN_ANNOTATION}: "true" and leave them there.`;
+    'Give keys of the account that the machines are in. If it is the same account and they are gone, or if they may stay where ' +
+    `they are, set the annotation ${ACCOUNT_ANNOTATION}: "${accountKey}"; the pool then begins anew.`;
   return { reason: 'AccountChanged', message, needsPerson: true };
 }
 
@@ -190,7 +196,7 @@ async function tell(
   const restraint = edges.restraint();
   const status = statusOf(pool, desired, { ...seen, candidates }, done, { restraint, now, random: edges.random });
   const written = await write(pool, status, edges);
-  edges.budget.hold(pool.metadata.uid, holdingOf(status));
+  edges.budget.hold(keyText(pool.metadata), holdingOf(status));
   edges.telemetry.told(pool, seen, done, status);
   for (const outcome of done) {
     // Acknowledged: from here the purchase may be sent, once, by this process.
@@ -234,7 +240,7 @@ function nextCheck(desired: Desired, pool: SpotPool, done: readonly Done[], edge
   const limits = done.flatMap(({ step }) => (step.kind === 'limit' ? [step.brake.until ?? 0] : []));
   const dues = [
     ...limits,
-    ...(pool.status?.intents ?? []).map(lookDueAt),
+    ...(pool.status?.intents ?? []).map((intent) => lookDueAt(intent, now)),
     ...(pool.status?.instances ?? [])
       .filter(({ phase }) => phase === 'Draining')
       .map(({ drainingSince }) => Date.parse(drainingSince ?? '') + desired.drainTimeoutMs + CUT_MS),

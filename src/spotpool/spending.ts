@@ -1,6 +1,8 @@
+import { keyText } from '../api/meta.ts';
 import type { SpotPool } from '../api/spotpool.ts';
 import { offeringId } from '../cloud/cloud.ts';
 import type { EpochMs } from '../lib/clock.ts';
+import { toMicros } from '../lib/money.ts';
 import { brakesOf } from './brakes.ts';
 import type { Holding, OfferPrice, OperatorBudget } from './budget.ts';
 import type { Observation } from './observe.ts';
@@ -13,8 +15,8 @@ export function withBrakes(pool: SpotPool, seen: Observation, budget: OperatorBu
   const own = brakesOf(pool, seen.machines, trialOf(pool, seen.machines), now);
   const holding = holdingIn(pool, seen);
   const candidates = seen.candidates.map((candidate) => {
-    const price = offerPriceOf(offeringId(candidate.offering), seen);
-    return { ...candidate, brakes: [...own, ...budget.brakes(pool.metadata.uid, holding, price)] };
+    const price = offerPriceOf(offeringId(candidate.offering), seen, pool);
+    return { ...candidate, brakes: [...own, ...budget.brakes(keyText(pool.metadata), holding, price)] };
   });
   return { ...seen, candidates };
 }
@@ -31,11 +33,11 @@ export function reserve(pool: SpotPool, seen: Observation, steps: readonly Step[
       step.kind === 'intend' ? [{ offering: offeringId(step.offering), count: step.count }] : [],
     ),
   ];
-  const priced = orders.map(({ offering, count }) => ({ count, price: offerPriceOf(offering, seen)?.perHour }));
+  const priced = orders.map(({ offering, count }) => ({ count, price: offerPriceOf(offering, seen, pool)?.perHour }));
   const ordered = priced.reduce((sum, { count }) => sum + count, seen.untagged);
   const unpriced = priced.reduce((sum, { count, price }) => sum + (price === undefined ? count : 0), seen.untagged);
   const cost = priced.reduce((sum, { count, price = 0 }) => sum + count * price, 0);
-  budget.hold(pool.metadata.uid, {
+  budget.hold(keyText(pool.metadata), {
     ...now,
     machines: now.machines + ordered,
     costPerHour: now.costPerHour + cost,
@@ -43,9 +45,14 @@ export function reserve(pool: SpotPool, seen: Observation, steps: readonly Step[
   });
 }
 
-function offerPriceOf(offering: string, { prices }: Observation): OfferPrice | undefined {
+/** By the price of today, or else by the last one known: a question that goes unanswered must not keep a pool small. */
+function offerPriceOf(offering: string, { prices }: Observation, { status }: SpotPool): OfferPrice | undefined {
   const price = prices.get(offering);
-  return price?.isKnown ? { perHour: hourlyTotal(price.price), currency: price.price.currency } : undefined;
+  if (price?.isKnown) return { perHour: hourlyTotal(price.price), currency: price.price.currency };
+  const last = status?.offerings?.find((each) => each.offering === offering)?.hourlyCost;
+  const currency = status?.currency;
+  if (last === undefined || currency === undefined) return undefined;
+  return { perHour: toMicros(Number(last)), currency };
 }
 
 /** The machines that are alive; what is ordered beyond them is not in it. */

@@ -1,5 +1,6 @@
 import { toTime } from '../api/meta.ts';
 import type { InstanceStatus, LaunchIntent, SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
+import type { Offering } from '../cloud/cloud.ts';
 import { offeringId } from '../cloud/cloud.ts';
 import type { CloudReason } from '../cloud/errors.ts';
 import { CloudError } from '../cloud/errors.ts';
@@ -11,6 +12,7 @@ import type { Obstacle } from './conditions.ts';
 import { conditionsOf, conditionsOfFailure, mergeConditions } from './conditions.ts';
 import { historyOf, withHistory } from './history.ts';
 import { hourlySavingsOf, spendOf } from './ledger.ts';
+import type { Machine } from './machine.ts';
 import { listCostOf } from './market.ts';
 import type { Observation } from './observe.ts';
 import { toOfferingStatus } from './offerings.ts';
@@ -53,7 +55,8 @@ export function statusOf(
   const counts = { size: alive.length, ready: instances.filter(({ phase }) => phase === 'Ready').length };
   const trial = trialOf(pool, seen.machines);
   const bought = boughtIn(done);
-  const launches = launchesOf(pool.status?.launches ?? [], bought, now);
+  const change = { imageId: pool.spec.imageId, bought, failed: seen.machines.filter(hasJustFailed).length };
+  const launches = launchesOf(pool.status?.launches ?? [], change, now);
   const history = withHistory(pool.status?.history ?? [], historyOf(pool, seen, done, now));
   const spend = spendOf(pool, instances, now);
   const next = { instances, ...(intents.length === 0 ? {} : { intents }), ...(buyingStopped ? { buyingStopped } : {}) };
@@ -72,7 +75,7 @@ export function statusOf(
       now,
     ),
     offerings: seen.candidates.map(({ offering, memo }) =>
-      toOfferingStatus(offering, memo, textOf(seen.prices.get(offeringId(offering))), now),
+      toOfferingStatus(offering, memo, priceTextOf(offering, seen, pool), now),
     ),
     trial: bought > 0 ? afterLaunch(trial.record, now) : trial.record,
     ...(trial.provenImages.length === 0 ? {} : { provenImages: [...trial.provenImages] }),
@@ -83,12 +86,24 @@ export function statusOf(
   };
 }
 
+function hasJustFailed({ fate, before, record }: Machine): boolean {
+  return (
+    fate === 'LaunchFailed' && before !== undefined && before.reason !== 'LaunchFailed' && record.specHash !== undefined
+  );
+}
+
 /** Machines that purchases have brought in this run. */
 function boughtIn(done: readonly Done[]): number {
   return done.reduce((sum, outcome) => {
     if (outcome.step.kind === 'takeIn') return sum + outcome.step.instances.length;
     return 'ids' in outcome ? sum + outcome.ids.length : sum;
   }, 0);
+}
+
+/** The price of today, or the last one that was known. */
+function priceTextOf(offering: Offering, { prices }: Observation, { status }: SpotPool): string | undefined {
+  const id = offeringId(offering);
+  return textOf(prices.get(id)) ?? status?.offerings?.find((each) => each.offering === id)?.hourlyCost;
 }
 
 function textOf(price: Price | undefined): string | undefined {

@@ -5,7 +5,7 @@ import { fingerprint } from '../lib/hash.ts';
 import type { Machine } from './machine.ts';
 import { specHashOf } from './order.ts';
 
-/** Of so many machines, the latest, … */
+/** Of so many machines, those made last, … */
 const JUDGED_BY = 4;
 /** … so many that never became ready make an image suspect. */
 const MAKE_SUSPECT = 2;
@@ -27,7 +27,8 @@ export interface Trial {
 export function trialOf({ spec, status }: SpotPool, machines: readonly Machine[]): Trial {
   const key = trialKeyOf(spec);
   const before: ImageTrial = status?.trial?.key === key ? status.trial : { key, outcomes: [] };
-  const outcomes = machines.reduce((sum, machine) => withOutcome(sum, outcomeOf(machine, spec)), before.outcomes);
+  const found = machines.flatMap((machine) => outcomeOf(machine, spec));
+  const outcomes = found.reduce(withOutcome, before.outcomes);
   const proven = new Set(status?.provenImages);
   for (const { record } of machines) {
     if (record.readyAt !== undefined && record.imageId !== undefined) proven.add(record.imageId);
@@ -35,7 +36,7 @@ export function trialOf({ spec, status }: SpotPool, machines: readonly Machine[]
   return {
     record: { ...before, outcomes },
     isProven: proven.has(spec.imageId),
-    isSuspect: outcomes.filter((outcome) => outcome === 'NeverReady').length >= MAKE_SUSPECT,
+    isSuspect: areSuspect(outcomes),
     provenImages: [...proven].slice(-PROVEN_IMAGES_KEPT),
   };
 }
@@ -51,16 +52,30 @@ function trialKeyOf(spec: SpotPoolSpec): string {
 
 type Outcome = ImageTrial['outcomes'][number];
 
-/** What this run has found out about a machine of today's spec, if anything. */
-function outcomeOf({ record, before }: Machine, spec: SpotPoolSpec): Outcome | undefined {
-  if (record.imageId !== spec.imageId || record.isOutdated) return undefined;
-  if (record.readyAt !== undefined) return before?.readyAt === undefined ? 'Ready' : undefined;
-  return record.reason === 'NeverReady' && before?.reason !== 'NeverReady' ? 'NeverReady' : undefined;
+function areSuspect(outcomes: readonly Outcome[]): boolean {
+  return outcomes.filter(({ outcome }) => outcome === 'NeverReady').length >= MAKE_SUSPECT;
 }
 
-/** A machine that becomes ready clears a suspicion: what was wrong is over. */
-function withOutcome(outcomes: readonly Outcome[], outcome: Outcome | undefined): Outcome[] {
-  if (outcome === undefined) return [...outcomes];
-  const isSuspect = outcomes.filter((each) => each === 'NeverReady').length >= MAKE_SUSPECT;
-  return outcome === 'Ready' && isSuspect ? ['Ready'] : [...outcomes, outcome].slice(-JUDGED_BY);
+/** What this run has found out about a machine of today's spec, if anything. What was bought by somebody else says nothing bad. */
+function outcomeOf({ id, record, before }: Machine, spec: SpotPoolSpec): readonly Outcome[] {
+  if (record.imageId !== spec.imageId || record.isOutdated) return [];
+  const common = { machine: id, madeAt: record.createdAt };
+  if (record.readyAt !== undefined) return before?.readyAt === undefined ? [{ ...common, outcome: 'Ready' }] : [];
+  const isNew = record.reason === 'NeverReady' && before?.reason !== 'NeverReady' && record.specHash !== undefined;
+  return isNew ? [{ ...common, outcome: 'NeverReady' }] : [];
+}
+
+/**
+ * Machines are judged in the order in which they were made: a failure takes longer to show than a success, so that of a large
+ * purchase the few duds would always come last. One that becomes ready clears a suspicion: what was wrong is over.
+ */
+function withOutcome(outcomes: readonly Outcome[], added: Outcome): Outcome[] {
+  if (added.outcome === 'Ready' && areSuspect(outcomes)) return [added];
+  const others = outcomes.filter(({ machine }) => machine !== added.machine);
+  return [...others, added].toSorted(byMaking).slice(-JUDGED_BY);
+}
+
+function byMaking(a: Outcome, b: Outcome): number {
+  const isLast = ({ outcome }: Outcome): number => Number(outcome === 'Ready');
+  return Date.parse(a.madeAt) - Date.parse(b.madeAt) || isLast(a) - isLast(b);
 }

@@ -55,4 +55,18 @@ describe('keys that change', () => {
     await op.until('the lost one is replaced', () => alive(op.simulator).length === 2, 5 * MINUTE);
     expect(op.condition('pool', 'Stalled')?.status).toBe('False');
   });
+
+  it('while the only machine was lost are taken when somebody says so', async () => {
+    const op = await twoAccounts();
+    op.simulator.disableKey('first');
+    await op.advance(MINUTE);
+    for (const id of alive(op.simulator)) op.simulator.reclaim(id, { noticeMs: 0 });
+    await op.advance(10 * MINUTE);
+    op.write('keys.yaml', [keys('first-new')]);
+    await op.until('it asks', () => op.condition('pool', 'Stalled')?.reason === 'AccountChanged', 10 * MINUTE);
+    const account = /demo\.aiops\.org\/account: "([^"]+)"/.exec(op.condition('pool', 'Stalled')?.message ?? '')?.[1];
+    const said = { ...manifest, metadata: { name: 'pool', annotations: { 'demo.aiops.org/account': account } } };
+    op.write('pool.yaml', [said]);
+    await op.until('it begins anew', () => alive(op.simulator).length === 2, 15 * MINUTE);
+  });
 });

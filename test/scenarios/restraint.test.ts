@@ -84,6 +84,42 @@ describe('all pools stopped', () => {
   });
 });
 
+describe('calls that wait for a throttled account when all pools are stopped', () => {
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  const one = { minimum: 1, maximum: 1 };
+  const all = names.map((name) => poolManifest(name, one));
+
+  it('are not made any more: no release', async () => {
+    const op = await startOperator({ manifests: { 'pools.yaml': all } });
+    await op.until('all are ready', () => names.every((name) => op.condition(name, 'Ready')?.status === 'True'));
+    const end = op.simulator.addFault({ action: 'TerminateInstances', kind: 'throttle', times: 'always' });
+    for (const name of names) await op.delete(name);
+    await op.until('releases wait', () => calls(op.simulator, 'TerminateInstances').length >= 8, 20 * MINUTE);
+    openStopSwitch(op.statePath).set(undefined, op.clock.now());
+    end();
+    const since = op.clock.now() + 1;
+    await op.advance(5 * MINUTE);
+    expect(calls(op.simulator, 'TerminateInstances', since)).toEqual([]);
+    openStopSwitch(op.statePath).clear();
+    await op.until('all are gone', () => alive(op.simulator).length === 0, 20 * MINUTE);
+  });
+
+  it('nor a purchase', async () => {
+    const op = await startOperator();
+    const end = op.simulator.addFault({ action: 'RunInstances', kind: 'throttle', times: 'always' });
+    op.write('pools.yaml', all);
+    await op.until('purchases wait', () => calls(op.simulator, 'RunInstances').length >= 6, 20 * MINUTE);
+    openStopSwitch(op.statePath).set(undefined, op.clock.now());
+    end();
+    const since = op.clock.now() + 1;
+    await op.advance(5 * MINUTE);
+    expect(calls(op.simulator, 'RunInstances', since)).toEqual([]);
+    openStopSwitch(op.statePath).clear();
+    await op.until('all are bought', () => alive(op.simulator).length === names.length, 20 * MINUTE);
+    expect(everBought(op.simulator)).toHaveLength(names.length);
+  });
+});
+
 describe('limits of the whole operator', () => {
   const threePools = [1, 2, 3].map((number) => poolManifest(`pool-${number}`, { minimum: 2, maximum: 3 }));
 

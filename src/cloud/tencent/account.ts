@@ -62,12 +62,12 @@ export function openAccount(options: {
       seen(await findInstancesByName(client, clock, { name, offering }, signal)),
     launch: (order, signal, mayGo) =>
       launchInstances({ client, wholeOrdersOnly: core.wholeOrdersOnly, mayGo }, order, signal),
-    async release(ids, signal) {
+    async release(ids, signal, mayGo) {
       const unknown = ids.filter((id) => !core.chargeTypes.has(id));
       // Not being able to look does not keep a machine from being released: it then goes by itself.
       if (unknown.length > 1)
         await findInstances(client, clock, unknown, signal).then(seen, () => signal.throwIfAborted());
-      return await releaseInstances(client, ids, core.chargeTypes, signal);
+      return await releaseInstances(client, ids, core.chargeTypes, signal, mayGo);
     },
     claim: (ids, owner, signal) => claimInstances(client, ids, owner, signal),
     price: (order, signal) => inquirePrice(client, order, currency, signal),

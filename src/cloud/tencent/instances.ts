@@ -60,9 +60,15 @@ async function listAll(
   signal: AbortSignal,
 ): Promise<readonly Instance[]> {
   const byId = new Map<string, Instance>();
+  const texts = new Map<string, string>();
+  const share = (text: string): string => {
+    const known = texts.get(text);
+    if (known === undefined) texts.set(text, text);
+    return known ?? text;
+  };
   for (let page = 0; page < MAX_PAGES; page += 1) {
     const body = { Filters: filters, Offset: page * PAGE_SIZE, Limit: PAGE_SIZE };
-    const { rows, total } = await describe(client, clock, body, signal);
+    const { rows, total } = await describe(client, clock, body, signal, share);
     for (const row of rows) byId.set(row.id, row);
     if (rows.length < PAGE_SIZE || (page + 1) * PAGE_SIZE >= total) return [...byId.values()];
   }
@@ -80,6 +86,7 @@ async function describe(
   clock: Clock,
   body: Record<string, unknown>,
   signal: AbortSignal,
+  share?: (text: string) => string,
 ): Promise<{ rows: readonly Instance[]; total: number }> {
   const nothing = { TotalCount: 0, InstanceSet: [] };
   const call = {
@@ -91,5 +98,5 @@ async function describe(
   } as const;
   const answer = await client.call(call, signal);
   const now = clock.now();
-  return { rows: answer.InstanceSet.map((row) => toInstance(row, now)), total: answer.TotalCount };
+  return { rows: answer.InstanceSet.map((row) => toInstance(row, now, share)), total: answer.TotalCount };
 }

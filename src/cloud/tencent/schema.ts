@@ -107,13 +107,16 @@ const states: ReadonlyMap<string, InstanceState> = new Map<string, InstanceState
   ['TERMINATING', 'Terminating'],
 ]);
 
-/** @param now stands in for a creation time that cannot be read, so that the machine gets its full time to come up */
-export function toInstance(row: InstanceRow, now: EpochMs): Instance {
-  const vendorState = row.InstanceState ?? '';
+/**
+ * @param now stands in for a creation time that cannot be read, so that the machine gets its full time to come up
+ * @param share gives one and the same string for equal ones: lists name the same few places and pools thousands of times
+ */
+export function toInstance(row: InstanceRow, now: EpochMs, share = (text: string): string => text): Instance {
+  const vendorState = share(row.InstanceState ?? '');
   const created = Date.parse(row.CreatedTime ?? '');
   const publicIp = row.PublicIpAddresses?.[0];
   const privateIp = row.PrivateIpAddresses?.[0];
-  const owner = toOwner(row);
+  const owner = toOwner(row, share);
   const failed = row.LatestOperationState === 'FAILED' && row.LatestOperationErrorMsg;
   return {
     id: row.InstanceId,
@@ -121,12 +124,12 @@ export function toInstance(row: InstanceRow, now: EpochMs): Instance {
     state: states.get(vendorState) ?? 'Transitional',
     vendorState,
     isNormal: (row.RestrictState ?? 'NORMAL') === 'NORMAL',
-    zone: row.Placement?.Zone ?? '',
-    instanceType: row.InstanceType ?? '',
-    subnetId: row.VirtualPrivateCloud?.SubnetId ?? '',
-    vpcId: row.VirtualPrivateCloud?.VpcId ?? '',
-    imageId: row.ImageId ?? '',
-    chargeType: row.InstanceChargeType ?? '',
+    zone: share(row.Placement?.Zone ?? ''),
+    instanceType: share(row.InstanceType ?? ''),
+    subnetId: share(row.VirtualPrivateCloud?.SubnetId ?? ''),
+    vpcId: share(row.VirtualPrivateCloud?.VpcId ?? ''),
+    imageId: share(row.ImageId ?? ''),
+    chargeType: share(row.InstanceChargeType ?? ''),
     createdAt: Number.isNaN(created) ? now : created,
     ...(publicIp ? { publicIp } : {}),
     ...(privateIp ? { privateIp } : {}),
@@ -136,10 +139,10 @@ export function toInstance(row: InstanceRow, now: EpochMs): Instance {
 }
 
 /** The pool's name is for people: a machine without that tag is still its pool's. */
-function toOwner(row: InstanceRow): Ownership | undefined {
+function toOwner(row: InstanceRow, share: (text: string) => string): Ownership | undefined {
   const tags = new Map(row.Tags?.map((tag) => [tag.Key, tag.Value ?? '']));
   const installation = tags.get(INSTALLATION_TAG);
   const poolUid = tags.get(POOL_UID_TAG);
   if (!installation || !poolUid) return undefined;
-  return { installation, poolUid, pool: tags.get(POOL_TAG) ?? '' };
+  return { installation: share(installation), poolUid: share(poolUid), pool: share(tags.get(POOL_TAG) ?? '') };
 }
