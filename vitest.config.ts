@@ -11,7 +11,7 @@ export default defineConfig({
         test: {
           ...node,
           name: 'unit',
-          include: ['{src,simulators,scripts}/**/*.test.ts', 'test/fields/**/*.test.ts'],
+          include: ['{src,simulators,scripts,bench}/**/*.test.ts', 'test/fields/**/*.test.ts'],
           exclude: ['**/*.io.test.ts', '**/*.contract.test.ts'],
           isolate: false,
         },

@@ -1,29 +1,27 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startCvmSimulator } from '../../simulators/cvm/simulator.ts';
 import { type Figure, machineSetup } from '../figure.ts';
+import { assertBundle, startOperator, stop } from '../process.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const BUNDLE = join(ROOT, 'dist/aiops/main.js');
 const MANIFEST = join(ROOT, 'examples/spotpool-sample.yaml');
 
 const STARTS = 5;
 const IDLE_MS = 20_000;
 /** A start that takes longer than this is broken, not slow. */
 const LONGEST_START_MS = 30_000;
-const STOP_WITHIN_MS = 10_000;
 
 /**
  * `first-reconcile-ms`: from the start of the operator's process until the first DescribeInstances is in the simulator's
  * journal, less is better. `idle-rss-mib`: what the process holds in memory while its pool of two is kept, less is better.
  */
 export async function* measure(): AsyncGenerator<Figure> {
-  if (!existsSync(BUNDLE)) throw new Error('dist/aiops/main.js is missing; run `make build` first');
+  assertBundle();
   const pool = 'one pool of two machines, bundle';
   const times: number[] = [];
   for (let start = 0; start < STARTS; start += 1) {
@@ -74,7 +72,7 @@ async function withOperator<T>(work: (running: Running) => Promise<T>): Promise<
       });
     });
     const began = performance.now();
-    operator = startOperator(manifests, join(folder, 'state.db'), simulator.url);
+    operator = startOperator({ manifests, state: join(folder, 'state.db'), endpoint: simulator.url });
     const firstReconcile = Promise.race([asked, failure(operator)]).then((at) => at - began);
     // It may fail while nobody waits for it.
     firstReconcile.catch(() => {});
@@ -84,14 +82,6 @@ async function withOperator<T>(work: (running: Running) => Promise<T>): Promise<
     await simulator.close();
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-function startOperator(manifests: string, state: string, endpoint: string): ChildProcess {
-  const flags = [
-    ...['--manifests', manifests, '--state', state, '--tencent-endpoint', endpoint, '--egress', 'loopback'],
-    ...['--metrics-port', '0', '--health-port', '0', '--log-format', 'json'],
-  ];
-  return spawn(process.execPath, [BUNDLE, 'run', ...flags], { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
 /** Rejects when the operator ends by itself or takes too long, with the last that it said on stderr. */
@@ -107,15 +97,6 @@ async function failure(operator: ChildProcess): Promise<never> {
       limit.aborted ? `no DescribeInstances within ${LONGEST_START_MS} ms` : `the operator did not start (${error})`,
   );
   throw new Error(`${await ended}: ${said.trim() || 'nothing on stderr'}`);
-}
-
-async function stop(operator: ChildProcess): Promise<void> {
-  if (operator.exitCode !== null || operator.signalCode !== null || operator.pid === undefined) return;
-  const ended = once(operator, 'exit');
-  operator.kill('SIGTERM');
-  const kill = setTimeout(() => operator.kill('SIGKILL'), STOP_WITHIN_MS);
-  await ended;
-  clearTimeout(kill);
 }
 
 async function residentKib(operator: ChildProcess): Promise<number> {

@@ -1,9 +1,12 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { judge } from '../../simulators/demo/judge.ts';
+import { createLedger, judgeEnd } from '../scenarios/crash-points/judge.ts';
+import { settleStrangers } from '../scenarios/crash-points/strangers.ts';
 import { processes, until } from './process.ts';
 import { openWorld, SECRET_ID, SECRET_KEY, type World } from './world.ts';
 
@@ -241,19 +244,31 @@ describe('the end of an operator', () => {
 
 describe('an operator that is killed again and again', () => {
   const LIVES = 20;
+  const OTHERS = { secretId: 'AKIDsomebody', secretKey: 'secret-of-somebody' } as const;
 
   it.each(['honoured', 'ignored'] as const)(
-    'ends with exactly the wanted machines, none bought twice, none leaked; client token: %s',
+    'ends with exactly the wanted machines, none bought twice, none leaked, none of others touched; client token: %s',
     async (clientToken) => {
       await world.close();
       world = await openWorld({ assumptions: { clientToken } });
       const { simulator } = world;
-      const maxima = new Map([['default/web', 3]]);
-      world.writePool('web', { minimum: 3, maximum: 3 });
+      simulator.addKey(SECRET_ID, OTHERS);
+      await settleStrangers(simulator, randomUUID(), OTHERS);
+      const strangers = world.alive();
+      const ours = (): readonly string[] => world.alive().filter((id) => !strangers.includes(id));
+      const wishes = [{ at: 0, machines: 3 }];
+      const ledger = createLedger({ key: SECRET_ID, maximum: 3, wishes });
+      const damage = (): readonly string[] => {
+        ledger.read(simulator.journal.entries);
+        return ledger.damage;
+      };
+      world.writePool('pool', { minimum: 3, maximum: 3 });
+      // More machines are lost here than the usual limit lets a pool replace.
+      appendFileSync(join(world.folder, 'manifests/pool.yaml'), '\n  limits: { launchesPerHour: 1000 }\n');
       const moments: string[] = [];
       for (let life = 0; life < LIVES; life += 1) {
         // Each life has something to buy.
-        const [victim] = world.alive();
+        const [victim] = ours();
         if (victim !== undefined) simulator.reclaim(victim, { noticeMs: 0 });
         const operator = world.operate();
         const delayMs = Math.round(Math.random() * 60);
@@ -266,20 +281,17 @@ describe('an operator that is killed again and again', () => {
         expect(await operator.stop('SIGKILL')).toMatchObject({ signal: 'SIGKILL' });
       }
       const last = world.operate();
-      await settled('web', 3);
-      const shown = (await world.poolStatus('web'))?.instances?.map(({ instanceId }) => instanceId).toSorted();
-      expect({ moments, shown }).toEqual({ moments, shown: world.alive() });
-      const verdict = judge(simulator.journal.entries, maxima, () => false);
-      expect({ moments, faults: verdict.faults }).toEqual({ moments, faults: [] });
-      expect({ moments, left: verdict.bought - verdict.reclaimed - verdict.released }).toEqual({ moments, left: 3 });
-
-      expect(await world.aiops('delete', 'sp', 'web')).toMatchObject({ code: 0 });
-      const atTheEnd = judge(simulator.journal.entries, maxima, () => true);
-      expect({ moments, leaked: atTheEnd.leaked, faults: atTheEnd.faults }).toEqual({
-        moments,
-        leaked: [],
-        faults: [],
+      const shown = await until('the pool has three ready machines', async () => {
+        const status = await world.poolStatus('pool');
+        const ids = status?.instances?.map(({ instanceId }) => instanceId).toSorted();
+        return status?.ready === 3 && ids?.length === 3 && ours().length === 3 && ids;
       });
+      expect({ moments, shown, damage: damage() }).toEqual({ moments, shown: ours(), damage: [] });
+
+      wishes.push({ at: simulator.clock.now(), machines: 0 });
+      expect(await world.aiops('delete', 'sp', 'pool')).toMatchObject({ code: 0 });
+      const atTheEnd = [...damage(), ...judgeEnd(ledger, simulator.state())];
+      expect({ moments, atTheEnd, alive: world.alive() }).toEqual({ moments, atTheEnd: [], alive: strangers });
       expect(await last.stop()).toMatchObject({ code: 0 });
     },
   );

@@ -25,6 +25,10 @@ function withStore(
       const read = await store.get<SpotPool>(kind, key);
       return change.get && isPool(kind) ? await change.get(read) : read;
     },
+    async addFinalizer(pool: SpotPool, finalizer: string) {
+      const added = await store.addFinalizer(pool, finalizer);
+      return change.get ? await change.get(added) : added;
+    },
     writeStatus: (pool: SpotPool, status: NonNullable<SpotPool['status']>) =>
       change.writeStatus ? change.writeStatus(pool, status) : store.writeStatus(pool, status),
     removeFinalizer: (pool: SpotPool, finalizer: string) =>
