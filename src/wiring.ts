@@ -45,8 +45,8 @@ import { createMetrics } from './telemetry/metrics.ts';
 import type { Redactor } from './telemetry/redact.ts';
 import { createRedactor } from './telemetry/redact.ts';
 
-/** How many pools are looked at at once. */
-const POOLS_AT_ONCE = 4;
+/** How many pools are looked at at once: most of a look is waiting, and one silent machine holds it up for seconds. */
+const POOLS_AT_ONCE = 32;
 /**
  * Longer than a throttled account may pause (60 s) and a purchase may then take to answer (30 s), so that no outcome is lost
  * to our own impatience.

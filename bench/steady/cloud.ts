@@ -43,9 +43,19 @@ function loseOne(): void {
   if (id !== undefined) simulator.reclaim(id, { noticeMs: 0 });
 }
 
+/** However busy this process is, so many are gone by then. */
+function loseSteadily(perMinute: number): void {
+  const began = performance.now();
+  let lost = 0;
+  setInterval(() => {
+    const due = Math.floor(((performance.now() - began) / 60_000) * perMinute);
+    for (; lost < due; lost += 1) loseOne();
+  }, 100);
+}
+
 const tell = (report: Report): void => void process.send?.(report);
 process.on('message', (order: Order) => {
-  if ('losePerMinute' in order) setInterval(loseOne, 60_000 / order.losePerMinute);
+  if ('losePerMinute' in order) loseSteadily(order.losePerMinute);
   else tell({ running: running.size, seq: simulator.journal.entries.at(-1)?.seq ?? 0 });
 });
 process.once('disconnect', () => process.exit());

@@ -5,7 +5,7 @@ import { CloudError } from '../cloud/errors.ts';
 import type { SpotPoolEdges } from './edges.ts';
 import { triggerOf } from './history.ts';
 import type { Observation } from './observe.ts';
-import { afterPartialRefusal, afterRefusal, afterSuccess } from './offerings.ts';
+import { afterPartialRefusal, afterRefusal, afterShortage, afterSuccess, isFree } from './offerings.ts';
 import { launchOrderOf, MARK_LENGTH, namePrefixOf, ownershipOf } from './order.ts';
 import type { Step } from './plan.ts';
 
@@ -26,7 +26,7 @@ export interface Withheld {
 /** A step and what came of it. */
 export type Done =
   | { readonly step: Withheld }
-  | { readonly step: Extract<Step, { kind: 'drain' | 'takeIn' | 'await' | 'dropIntent' | 'hold' | 'limit' }> }
+  | { readonly step: Extract<Step, { kind: 'drain' | 'takeIn' | 'renew' | 'await' | 'dropIntent' | 'hold' | 'limit' }> }
   | { readonly step: Extract<Step, { kind: 'release' }>; readonly error: Error | undefined }
   | { readonly step: Extract<Step, { kind: 'intend' }>; readonly intent: LaunchIntent }
   | { readonly step: Extract<Step, { kind: 'launch' }>; readonly ids: readonly string[] }
@@ -68,6 +68,7 @@ export async function act(
         done.push({ step });
         break;
       case 'takeIn':
+      case 'renew':
       case 'await':
       case 'hold':
       case 'limit':
@@ -147,23 +148,32 @@ async function launch(
   // From here on the machines may exist, whatever happens: nobody may send this again without looking first.
   edges.unsentTokens.delete(intent.token);
   const owner = ownershipOf(pool.metadata, edges.store.installationId);
+  const memoNow = () => edges.offerings.get(seen.accountKey, offering);
+  // While it waited for its turn, others may have found the offering empty.
+  const mayBuy = (): boolean => mayGo(edges)() && isFree(memoNow(), intent.count, edges.clock.now());
   try {
-    const ids = await seen.cloud.launch(launchOrderOf(pool.spec, offering, intent, owner), signal, mayGo(edges));
-    if (ids.length === 0) {
-      edges.unsentTokens.add(intent.token);
-      return withhold(step, edges.restraint());
-    }
-    edges.offerings.set(
-      seen.accountKey,
-      offering,
-      afterSuccess(edges.offerings.get(seen.accountKey, offering), edges.clock.now()),
-    );
+    const order = launchOrderOf(pool.spec, offering, intent, owner);
+    const ids = mayBuy() ? await seen.cloud.launch(order, signal, mayBuy) : [];
+    if (ids.length === 0) return notSent(step, edges);
+    const now = edges.clock.now();
+    const memo =
+      ids.length < intent.count
+        ? afterShortage(memoNow(), { bought: ids.length, wanted: intent.count }, now)
+        : afterSuccess(memoNow(), now);
+    edges.offerings.set(seen.accountKey, offering, memo);
     return { step, ids };
   } catch (error) {
     if (!(error instanceof CloudError)) throw error;
     noteRefusal(step, error, seen, edges);
     return { step, refusal: error };
   }
+}
+
+/** Nothing went out: what is held back waits for its time, and what others have been quicker for is planned anew. */
+function notSent(step: LaunchStep, edges: SpotPoolEdges): Done {
+  if (mayGo(edges)()) return { step: { kind: 'dropIntent', intent: step.intent, reason: 'Overtaken' } };
+  edges.unsentTokens.add(step.intent.token);
+  return withhold(step, edges.restraint());
 }
 
 function noteRefusal(
@@ -178,7 +188,8 @@ function noteRefusal(
   switch (error.reason) {
     case 'SoldOut':
     case 'QuotaExceeded': {
-      if (intent.count > 1) {
+      const isEmpty = error.reason === 'SoldOut' && error.atLeast === 1;
+      if (intent.count > 1 && !isEmpty) {
         edges.offerings.set(seen.accountKey, offering, afterPartialRefusal(memoOf(offering), intent.count, now));
         return;
       }

@@ -58,6 +58,7 @@ export function createOperatorBudget(limits: OperatorLimits): OperatorBudget {
       }
     },
     brakes(key, holding, price) {
+      if (limits.maxMachines === undefined && limits.maxCostPerHour === undefined) return [];
       const all = [...others(key), holding];
       return [
         ...(limits.maxMachines === undefined ? [] : [machinesBrake(all, limits.maxMachines)]),

@@ -116,8 +116,8 @@ type Look = Pick<SeenIntent, 'found' | 'isFirstLook'>;
 const NOT_LOOKED: Look = { found: undefined, isFirstLook: false };
 
 /**
- * Looks for the machines of a purchase of unknown outcome. A purchase is all or nothing, so as many as were ordered settle
- * it at once. Fewer do when a second look, some time later, shows no more: one list may come back short. A list that lacks
+ * Looks for the machines of a purchase of unknown outcome. As many as were ordered settle it at once. Fewer (there were no
+ * more) do when a second look, some time later, shows no more: one list may come back short. A list that lacks
  * a machine which is known to exist says nothing at all.
  */
 async function lookFor(intent: LaunchIntent, search: Search, listed: Listed, signal: AbortSignal): Promise<Look> {

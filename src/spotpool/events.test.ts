@@ -101,6 +101,7 @@ describe('a step', () => {
     ['launch', { step: launch, ids: ['ins-1'] }, ['Launched']],
     ['a refused launch', { step: launch, refusal: refusal('SoldOut') }, ['SoldOut']],
     ['a launch of unknown outcome', { step: launch, refusal: refusal('Unreachable') }, ['OutcomeUnknown']],
+    ['renewing', { step: { kind: 'renew', intent: intent() } }, ['PurchasePlanned']],
     ['taking in', { step: { kind: 'takeIn', intent: intent(), instances: [instance()] } }, ['PurchaseFound']],
     ['dropping', { step: { kind: 'dropIntent', intent: intent(), reason: 'Paused' } }, ['PurchaseDropped']],
     ['beginning to wait', { step: { kind: 'await', intent: intent(), isFirstLook: false } }, ['OutcomeUnknown']],

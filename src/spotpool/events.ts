@@ -105,6 +105,10 @@ function stepEvents(outcome: Done): readonly ObjectEvent[] {
     }
     case 'intend':
       return [normal('PurchasePlanned', `${step.count} of ${offeringId(step.offering)}.`)];
+    case 'renew': {
+      const { count, offering } = step.intent;
+      return [normal('PurchasePlanned', `${count} of ${offering}, once more: it was not made.`)];
+    }
     case 'dropIntent':
       return [normal('PurchaseDropped', `${step.intent.count} of ${step.intent.offering} (${step.reason}).`)];
     case 'await':

@@ -84,6 +84,7 @@ describe('orders', () => {
       clientToken: 'token-1',
       name: intent().name,
       count: 3,
+      atLeast: 1,
       imageId: 'img-5gn3j31i',
       vpcId: 'vpc-86f66zht',
       securityGroupIds: ['sg-aglabemo'],

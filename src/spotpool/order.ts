@@ -5,7 +5,7 @@ import type { LaunchOrder, Offering, Ownership } from '../cloud/cloud.ts';
 import { offeringId } from '../cloud/cloud.ts';
 import { fingerprint } from '../lib/hash.ts';
 
-/** The most machines that one purchase asks for: a purchase is all or nothing, and a large one finds no stock. */
+/** The most machines that one purchase asks for: where it is all or nothing, a large one finds no stock. */
 export const LARGEST_ORDER = 10;
 
 /** How many characters of an order's name are its own mark. */
@@ -49,7 +49,7 @@ export function offeringOf(spec: SpotPoolSpec, id: string): Offering | undefined
 export function orderOf(
   spec: SpotPoolSpec,
   offering: Offering,
-): Omit<LaunchOrder, 'owner' | 'clientToken' | 'name' | 'count'> {
+): Omit<LaunchOrder, 'owner' | 'clientToken' | 'name' | 'count' | 'atLeast'> {
   const { instance } = spec;
   return {
     offering,
@@ -77,5 +77,6 @@ export function launchOrderOf(
   intent: LaunchIntent,
   owner: Ownership,
 ): LaunchOrder {
-  return { ...orderOf(spec, offering), owner, clientToken: intent.token, name: intent.name, count: intent.count };
+  const { token: clientToken, name, count } = intent;
+  return { ...orderOf(spec, offering), owner, clientToken, name, count, ...(count > 1 ? { atLeast: 1 } : {}) };
 }

@@ -6,7 +6,7 @@ import { toTime } from '../api/meta.ts';
 import type { EpochMs } from '../lib/clock.ts';
 import type { Machine } from './machine.ts';
 import { afterPartialRefusal, afterRefusal, afterSuccess } from './offerings.ts';
-import type { Candidate, Desired, Seen, Step } from './plan.ts';
+import type { Candidate, Desired, Seen, SeenIntent, Step } from './plan.ts';
 import { planSpotPool } from './plan.ts';
 
 /** A pool in a cloud that does what it is told: stock by zone, and whether answers to purchases get lost. */
@@ -117,6 +117,12 @@ function afterStep(world: World, step: Step): World {
     }
     case 'launch':
       return launched(world, step);
+    case 'renew': {
+      const { token } = step.intent;
+      const renew = (each: SeenIntent): SeenIntent =>
+        each.intent.token === token ? { ...each, isUnsent: true, found: undefined } : each;
+      return { ...world, seen: { ...world.seen, intents: world.seen.intents.map(renew) } };
+    }
     case 'takeIn': {
       const hidden = new Map(world.hidden);
       hidden.delete(step.intent.token);

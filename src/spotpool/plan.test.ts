@@ -31,6 +31,8 @@ function inShort(step: Step): string {
       return `intend ${step.count} of ${step.offering.zone}`;
     case 'launch':
       return `launch ${step.intent.token}`;
+    case 'renew':
+      return `renew ${step.intent.token}`;
     case 'takeIn':
       return `takeIn ${step.instances.map(({ id }) => id).join()}`;
     case 'await':
@@ -391,9 +393,9 @@ describe('intents', () => {
       plan: ['takeIn ins-00000001'],
     },
     {
-      name: 'not found, it is sent again under the same token',
+      name: 'not found, it is written down anew under the same token, to be sent by the next run',
       seen: { intents: [seenIntent(unknown)] },
-      plan: ['launch token-1'],
+      plan: ['renew token-1'],
     },
     {
       name: 'of a spec that has changed, it is dropped',

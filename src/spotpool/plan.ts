@@ -80,6 +80,11 @@ export type Step =
   | { readonly kind: 'takeIn'; readonly intent: LaunchIntent; readonly instances: readonly Instance[] }
   /** An unknown purchase is not looked for before the longest lag has passed, and twice before it is taken for not made. */
   | { readonly kind: 'await'; readonly intent: LaunchIntent; readonly isFirstLook: boolean }
+  /**
+   * A purchase turns out not to have been made, and is still wanted. It is written down anew as one that was not sent; the next
+   * run sends it. Sent at once it would, after a crash, seem to have been looked for already.
+   */
+  | { readonly kind: 'renew'; readonly intent: LaunchIntent }
   | { readonly kind: 'dropIntent'; readonly intent: LaunchIntent; readonly reason: string }
   /** A purchase is wanted, and a brake on spending holds it back. */
   | { readonly kind: 'limit'; readonly brake: Brake }
@@ -157,7 +162,7 @@ function settle(seenIntent: SeenIntent, desired: Desired, seen: Seen, suspects: 
   if (roomToBuy(desired, others, suspects, []) < intent.count) return drop('NotNeeded')(seenIntent);
   const brake = tightest(same);
   if (brake && brake.room - orderedOf(others) < intent.count) return drop(brake.reason)(seenIntent);
-  return { kind: 'launch', intent, offering: same.offering };
+  return seenIntent.isUnsent ? { kind: 'launch', intent, offering: same.offering } : { kind: 'renew', intent };
 }
 
 /** How many machines may be bought: up to `low`, and never so many that more than `maximum` are alive. */

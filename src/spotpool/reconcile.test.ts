@@ -257,13 +257,14 @@ describe('sold out', () => {
     expect(world.alive()).toHaveLength(1);
   });
 
-  it('what is left is bought in smaller orders', async () => {
+  it('what is left is bought at once, and tells that there is no more', async () => {
     world.weather.setStock(offering(), 3);
     world.apply({ minimum: 10, maximum: 10 });
     await world.live(MINUTE);
     expect(world.alive()).toHaveLength(3);
-    // 4 refused (more are not risked with an image that was never ready), 2 had, 2 refused, 1 had, 1 refused.
-    expect(launches()).toBe(5);
+    // 4 asked for (more are not risked with an image that was never ready), 3 had; nothing was refused.
+    expect(launches()).toBe(1);
+    expect(await world.condition('CapacityAvailable')).toBe('False SoldOut');
   });
 
   it('its memory survives a restart', async () => {

@@ -201,6 +201,7 @@ async function tell(
   for (const outcome of done) {
     // Acknowledged: from here the purchase may be sent, once, by this process.
     if (outcome.step.kind === 'intend' && 'intent' in outcome) edges.unsentTokens.add(outcome.intent.token);
+    if (outcome.step.kind === 'renew') edges.unsentTokens.add(outcome.step.intent.token);
   }
   for (const event of eventsOf(pool, seen, done, status, now)) edges.recordEvent(pool, event);
   for (const entry of historyOf(pool, seen, done, now)) edges.logDecision(entry);
@@ -260,7 +261,9 @@ function nextCheck(desired: Desired, pool: SpotPool, done: readonly Done[], edge
 function goesOn(desired: Desired, { status }: SpotPool, done: readonly Done[]): boolean {
   const isShort = desired.mode === 'Run' && (status?.size ?? 0) < desired.low;
   return done.some((outcome) => {
-    if (outcome.step.kind === 'intend' || ('refusal' in outcome && isWalkedOn(outcome.refusal))) return true;
+    if (outcome.step.kind === 'dropIntent' && outcome.step.reason === 'Overtaken') return isShort;
+    if (outcome.step.kind === 'intend' || outcome.step.kind === 'renew') return true;
+    if ('refusal' in outcome && isWalkedOn(outcome.refusal)) return true;
     return isShort && ('ids' in outcome || ('error' in outcome && outcome.error === undefined));
   });
 }

@@ -204,6 +204,7 @@ function intentsOf(pool: SpotPool, done: readonly Done[], now: EpochMs): LaunchI
     const { step } = outcome;
     if (step.kind === 'intend' && 'intent' in outcome) intents.push(outcome.intent);
     if (step.kind === 'takeIn' || step.kind === 'dropIntent') intents = without(step.intent);
+    if (step.kind === 'renew') intents = [...without(step.intent), renewed(step.intent, now)];
     if (step.kind === 'await') intents = [...without(step.intent), afterWaiting(step, now)];
     if (step.kind !== 'launch') continue;
     intents = without(step.intent);
@@ -213,6 +214,11 @@ function intentsOf(pool: SpotPool, done: readonly Done[], now: EpochMs): LaunchI
     }
   }
   return intents;
+}
+
+function renewed(intent: LaunchIntent, now: EpochMs): LaunchIntent {
+  const { unknownSince: _since, emptyLookAt: _look, message: _why, ...rest } = intent;
+  return { ...rest, plannedAt: toTime(now) };
 }
 
 function afterWaiting({ intent, isFirstLook }: Extract<Done['step'], { kind: 'await' }>, now: EpochMs): LaunchIntent {
