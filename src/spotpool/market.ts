@@ -10,7 +10,7 @@ import { offeringFromId } from './claims.ts';
 import type { SpotPoolEdges } from './edges.ts';
 import type { Machine } from './machine.ts';
 import { offeringOfInstance } from './machine.ts';
-import { afterRefusal } from './offerings.ts';
+import { afterRefusal, afterSuccess } from './offerings.ts';
 import { offeringOf } from './order.ts';
 import type { Price } from './prices.ts';
 import { hourlyTotal } from './prices.ts';
@@ -136,7 +136,9 @@ export function listCostOf(
 }
 
 /** A machine that the cloud could not start speaks against its offering, just as a refused purchase does. Each tells it once. */
-export function noteLaunchFailures({ pool, accountKey, edges }: Market, machines: readonly Machine[]): void {
+export function noteLaunchFailures(market: Market, machines: readonly Machine[]): void {
+  const { pool, accountKey, edges } = market;
+  endRefusals(market, machines);
   const told = new Set<string>();
   for (const { fate, before, record } of machines) {
     if (fate !== 'LaunchFailed' || before?.reason === 'LaunchFailed' || told.has(record.offering)) continue;
@@ -146,5 +148,17 @@ export function noteLaunchFailures({ pool, accountKey, edges }: Market, machines
     const refusal = { reason: 'LaunchFailed', message: record.message ?? '' };
     const memo = afterRefusal(edges.offerings.get(accountKey, offering), refusal, edges.clock.now());
     edges.offerings.set(accountKey, offering, memo);
+  }
+}
+
+/** A machine that was made after the last try has ended a row of refusals, whoever heard of its purchase. */
+function endRefusals({ pool, accountKey, edges }: Market, machines: readonly Machine[]): void {
+  for (const { fate, record } of machines) {
+    const offering = fate === 'Gone' ? undefined : offeringOf(pool.spec, record.offering);
+    if (!offering) continue;
+    const memo = edges.offerings.get(accountKey, offering);
+    const madeAt = Date.parse(record.createdAt);
+    if (memo.backoffMs > 0 && madeAt > memo.lastTriedAt)
+      edges.offerings.set(accountKey, offering, afterSuccess(memo, madeAt));
   }
 }

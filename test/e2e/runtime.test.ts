@@ -139,7 +139,7 @@ describe('bin/aiops', () => {
     try {
       await operator.sees(/"msg":"started"/);
       const rows = processes();
-      expect(rows.find(({ pid }) => pid === operator.pid)?.command).toMatch(/node \S*main\.ts run/);
+      expect(rows.find(({ pid }) => pid === operator.pid)?.command).toMatch(/node (--\S+ )*\S*main\.ts run/);
       expect(rows.filter(({ parent }) => parent === operator.pid)).toEqual([]);
     } finally {
       process.kill(operator.pid, 'SIGTERM');
