@@ -96,7 +96,9 @@ async function waitUntilGone(
   let waiting = left();
   if (waiting.length > 0 && io.isTerminal) io.stderr(`waiting for ${namesOf(waiting)}; Ctrl-C stops the waiting\n`);
   while (waiting.length > 0) {
-    if (!(await isOperatorRunning(options.state, io))) {
+    // Asked twice: a busy one may be late with one answer.
+    const isRunning = (await isOperatorRunning(options.state, io)) || (await isOperatorRunning(options.state, io));
+    if (!isRunning) {
       throw new CliError(`the operator has stopped; it goes on deleting ${namesOf(waiting)} when it runs again`);
     }
     const leftMs = end - clock.monotonic();

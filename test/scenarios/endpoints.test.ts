@@ -32,7 +32,7 @@ it('/metrics counts reconciles, the queue and the calls of the cloud, by the nam
   expect(value('controller_runtime_reconcile_total{controller="spotpool",result="requeue_after"}')).toBeGreaterThan(5);
   expect(value('controller_runtime_reconcile_errors_total{controller="spotpool"}')).toBe(0);
   expect(value('controller_runtime_reconcile_time_seconds_count{controller="spotpool"}')).toBeGreaterThan(5);
-  expect(value('controller_runtime_max_concurrent_reconciles{controller="spotpool"}')).toBe(4);
+  expect(value('controller_runtime_max_concurrent_reconciles{controller="spotpool"}')).toBe(32);
   expect(value('workqueue_depth{name="spotpool",controller="spotpool",priority="0"}')).toBe(0);
   expect(value('workqueue_adds_total{name="spotpool",controller="spotpool"}')).toBeGreaterThan(5);
   expect(value('aiops_cloud_calls_total{action="RunInstances",code="OK"}')).toBe(1);
