@@ -10,6 +10,7 @@ import {
 import { offeringId } from '../cloud/cloud.ts';
 import type { EpochMs } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
+import { spendAt } from '../spotpool/ledger.ts';
 import { fieldsText, type Section, sinceText, tableLines, untilText } from './sections.ts';
 
 /** What there is to tell of a pool between its head and its conditions. */
@@ -84,16 +85,8 @@ function keysText({ credentials }: SpotPoolSpec): string {
 }
 
 function statusLines(status: SpotPoolStatus, now: EpochMs): readonly string[] {
-  const {
-    size = 0,
-    ready = 0,
-    outdated = 0,
-    hourlyCost,
-    hourlySavings,
-    spend,
-    currency = '',
-    buyingStopped: stop,
-  } = status;
+  const { size = 0, ready = 0, outdated = 0, hourlyCost, hourlySavings, currency = '', buyingStopped: stop } = status;
+  const spend = spendAt(status, now);
   return lines([
     ['Size', `${size} alive, ${ready} ready${outdated === 0 ? '' : `, ${outdated} of an older spec`}`],
     ['Cost', hourlyCost === undefined ? '' : `${hourlyCost} ${currency} an hour`.replace('  ', ' ')],

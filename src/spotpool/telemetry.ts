@@ -7,6 +7,7 @@ import type { Labels, Metrics } from '../telemetry/metrics.ts';
 import type { ObjectSeries, Row } from '../telemetry/object-series.ts';
 import { createObjectSeries } from '../telemetry/object-series.ts';
 import type { Done } from './act.ts';
+import { spendAt } from './ledger.ts';
 import type { Machine } from './machine.ts';
 import { createSweepGauge } from './sweep-gauge.ts';
 
@@ -59,7 +60,9 @@ export function createPoolTelemetry(metrics: Metrics): PoolTelemetry {
   return {
     told(pool, seen, done, status) {
       const key = pool.metadata;
-      show(pool, status);
+      // The status is written more rarely than the sums grow.
+      const spend = spendAt(status, seen.sweptAt);
+      show(pool, spend ? { ...status, spend } : status);
       stuck.show(key, [{ labels: {}, value: countStuck(done, status) }]);
       launches.add(key, { result: 'ok', reason: 'Launched' }, 0);
       for (const { count, ...labels } of done.flatMap(launchOf)) launches.add(key, labels, count);
