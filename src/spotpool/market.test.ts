@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { FakeClock } from '../../test/builders/fake-clock.ts';
 import { createFakeClock } from '../../test/builders/fake-clock.ts';
 import { offering } from '../../test/builders/launch-order.ts';
-import { instance, NOW, pool, record } from '../../test/builders/spotpool.ts';
+import { instance, machine, memo, NOW, pool, record } from '../../test/builders/spotpool.ts';
 import { toTime } from '../api/meta.ts';
 import type { InstanceStatus } from '../api/spotpool.ts';
 import { offeringId } from '../cloud/cloud.ts';
@@ -10,7 +10,11 @@ import type { MemoryCloud } from '../cloud/memory.ts';
 import { createMemoryCloud } from '../cloud/memory.ts';
 import { fromMicros } from '../lib/money.ts';
 import type { SpotPoolEdges } from './edges.ts';
-import { costOf, listCostOf, readPrices } from './market.ts';
+import type { Machine } from './machine.ts';
+import type { Market } from './market.ts';
+import { costOf, learnFromMachines, listCostOf, readPrices } from './market.ts';
+import type { OfferingMemo } from './offerings.ts';
+import { afterRefusal, createOfferingMemory } from './offerings.ts';
 import type { Price } from './prices.ts';
 import { createPriceBook } from './prices.ts';
 
@@ -82,5 +86,30 @@ describe('prices are asked anew', () => {
     await read({ ...bought, createdAt }, { ...madeAt(NOW + 5 * MINUTE), phase: 'Failed', reason: 'LaunchFailed' });
     await read(madeAt(NOW + MINUTE - 1000));
     expect(asked()).toBe(1);
+  });
+});
+
+describe('what machines tell of their offering', () => {
+  const MADE_AT = NOW - 10 * MINUTE;
+  const refused = afterRefusal(
+    afterRefusal(memo(), { reason: 'SoldOut', message: '' }, 0),
+    { reason: 'SoldOut', message: '' },
+    0,
+  );
+  const learn = (lastTriedAt: number, changes: Partial<Machine> = {}): OfferingMemo => {
+    const offerings = createOfferingMemory();
+    offerings.set('account', offering(), { ...refused, lastTriedAt });
+    const edges = { offerings, clock: createFakeClock() } as unknown as SpotPoolEdges;
+    const made = machine('a', { ...changes, with: { offering: SPOT, createdAt: toTime(MADE_AT) } });
+    learnFromMachines({ pool: pool(), accountKey: 'account', edges, troubles: [] } as unknown as Market, [made]);
+    return offerings.get('account', offering());
+  };
+
+  it.each<[string, number, Partial<Machine>, boolean]>([
+    ['one made after the last refusal has ended the row of refusals', MADE_AT - MINUTE, {}, true],
+    ['one made before says nothing of it', MADE_AT + MINUTE, {}, false],
+    ['one that is gone neither', MADE_AT - MINUTE, { fate: 'Gone' }, false],
+  ])('%s', (_name, lastTriedAt, changes, isEnded) => {
+    expect(learn(lastTriedAt, changes).backoffMs === 0).toBe(isEnded);
   });
 });

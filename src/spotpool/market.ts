@@ -135,10 +135,14 @@ export function listCostOf(
   return onDemand === undefined ? before?.hourlyListCost : fromMicros(onDemand);
 }
 
-/** A machine that the cloud could not start speaks against its offering, just as a refused purchase does. Each tells it once. */
-export function noteLaunchFailures(market: Market, machines: readonly Machine[]): void {
-  const { pool, accountKey, edges } = market;
+/** What the machines themselves tell of their offerings, whoever heard of the purchases. */
+export function learnFromMachines(market: Market, machines: readonly Machine[]): void {
   endRefusals(market, machines);
+  noteLaunchFailures(market, machines);
+}
+
+/** A machine that the cloud could not start speaks against its offering, just as a refused purchase does. Each tells it once. */
+function noteLaunchFailures({ pool, accountKey, edges }: Market, machines: readonly Machine[]): void {
   const told = new Set<string>();
   for (const { fate, before, record } of machines) {
     if (fate !== 'LaunchFailed' || before?.reason === 'LaunchFailed' || told.has(record.offering)) continue;
@@ -151,7 +155,7 @@ export function noteLaunchFailures(market: Market, machines: readonly Machine[])
   }
 }
 
-/** A machine that was made after the last try has ended a row of refusals, whoever heard of its purchase. */
+/** A machine that was made after the last try has ended a row of refusals. */
 function endRefusals({ pool, accountKey, edges }: Market, machines: readonly Machine[]): void {
   for (const { fate, record } of machines) {
     const offering = fate === 'Gone' ? undefined : offeringOf(pool.spec, record.offering);

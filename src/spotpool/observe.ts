@@ -8,7 +8,7 @@ import type { Answer, SpotPoolEdges } from './edges.ts';
 import type { Machine } from './machine.ts';
 import { canAnswer, judgeMachine, probeUrl } from './machine.ts';
 import type { Market } from './market.ts';
-import { costOf, noteLaunchFailures, readPrices, refreshOfferings } from './market.ts';
+import { costOf, learnFromMachines, readPrices, refreshOfferings } from './market.ts';
 import { orderHashOf } from './order.ts';
 import type { Seen } from './plan.ts';
 import type { Price } from './prices.ts';
@@ -56,7 +56,7 @@ export async function observe(
     signal,
   );
   const machines = await judgeAll(pool, listed, prices, edges, signal);
-  noteLaunchFailures(market, machines);
+  learnFromMachines(market, machines);
   return {
     machines,
     intents,

@@ -321,6 +321,23 @@ describe('a purchase of unknown outcome', () => {
     expect(world.alive().every(({ name }) => name.startsWith(intent?.name ?? '-'))).toBe(true);
   });
 
+  it('that was sent again is looked for as long once more when the process dies before it can note that', async () => {
+    world.weather.honourTokens(false);
+    world.weather.delayListing(20 * SECOND);
+    world.weather.delayTags(10 * MINUTE);
+    world.weather.refuse('launch', 'Unreachable');
+    let isCut = false;
+    // The first purchase was not made; the second is, and nobody hears of it.
+    world.crashAt(({ method, side }) => {
+      const isThen = !isCut && method === 'writeStatus' && side === 'before' && world.alive().length > 0;
+      isCut ||= isThen;
+      return isThen;
+    });
+    world.apply();
+    await world.live(5 * MINUTE);
+    expect([isCut, launches(), world.alive().length]).toEqual([true, 2, 2]);
+  });
+
   it('is not sent again when the spec has changed meanwhile', async () => {
     world.weather.refuse('launch', 'ServerError');
     world.apply();

@@ -138,6 +138,39 @@ describe('a running operator', () => {
   });
 });
 
+describe('all pools stopped from the command line', () => {
+  it('buy nothing, also after a restart, until they are started; history says why they bought then', async () => {
+    world.writePool('web', { minimum: 1, maximum: 1 });
+    const first = world.operate();
+    await first.started();
+    await settled('web', 1);
+    expect(await world.aiops('stop', '--all')).toMatchObject({ code: 0, stderr: '' });
+    const purchases = (): number =>
+      world.simulator.journal.entries.filter((entry) => entry.kind === 'call' && entry.action === 'RunInstances')
+        .length;
+    const before = purchases();
+    const [lost = ''] = world.alive();
+    world.simulator.reclaim(lost, { noticeMs: 0 });
+    await first.sees(/"msg":"WouldBuy"/);
+    expect(await first.stop()).toMatchObject({ code: 0 });
+    const second = world.operate();
+    await second.started();
+    await until('it is shown', async () =>
+      (await world.poolStatus('web'))?.conditions?.some(({ type, status }) => type === 'Stopped' && status === 'True'),
+    );
+    // Three minutes of its clock: nine looks.
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    expect([purchases(), world.alive()]).toEqual([before, []]);
+
+    expect(await world.aiops('start', '--all')).toMatchObject({ code: 0, stderr: '' });
+    await settled('web', 1);
+    expect(await second.stop()).toMatchObject({ code: 0 });
+    const { code, stdout } = await world.aiops('history', 'web', '--since', '24h');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`Launched +${world.alive()[0]} .*MachineLost ${lost}; 0 of 1 alive`));
+  });
+});
+
 describe('the servers of an operator', () => {
   it('tell its health and its metrics', async () => {
     world.writePool('web', { minimum: 1, maximum: 1 });
