@@ -7,6 +7,7 @@ import { type CvmSimulator, type CvmSimulatorOptions, startCvmSimulator } from '
 import { runOperator } from '../src/wiring.ts';
 import { createFakeClock, type FakeClock } from '../test/builders/fake-clock.ts';
 import { watchIo } from '../test/builders/io-watch.ts';
+import { settingsFor } from '../test/builders/operator-settings.ts';
 
 export interface SimulatedRun {
   readonly seed: number;
@@ -77,35 +78,19 @@ function startOperator({ root, folder, clock, cloud, seed, pollMs }: Place) {
   let lastLine = '';
   let failure: unknown;
   let isOver = false;
-  runOperator(
-    {
-      manifests: folder,
-      state: join(root, 'state.db'),
-      tencentEndpoint: cloud.url,
-      tencentSite: 'international',
-      connectTo: [],
-      egress: 'loopback',
-      prune: false,
-      bindAddress: '127.0.0.1',
-      metricsPort: 0,
-      healthPort: 0,
-      logLevel: 'info',
-      logFormat: 'json',
+  runOperator(settingsFor(folder, join(root, 'state.db'), cloud.url), {
+    process,
+    env: {},
+    clock,
+    clockFactor: 1,
+    hasColours: false,
+    random: createRandom(seed * 1000),
+    storeLimits: { pollMs },
+    writeLog(line) {
+      lastLine = line;
+      hasStarted ||= line.includes('"msg":"started"') && line.includes('"health":');
     },
-    {
-      process,
-      env: {},
-      clock,
-      clockFactor: 1,
-      hasColours: false,
-      random: createRandom(seed * 1000),
-      storeLimits: { pollMs },
-      writeLog(line) {
-        lastLine = line;
-        hasStarted ||= line.includes('"msg":"started"') && line.includes('"health":');
-      },
-    },
-  ).then(
+  }).then(
     () => {
       isOver = true;
     },

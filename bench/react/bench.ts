@@ -1,9 +1,10 @@
 import { defaultWorld } from '../../simulators/cvm/default-world.ts';
 import { createRandom } from '../../simulators/cvm/random.ts';
 import { type Figure, machineSetup, rounded } from '../figure.ts';
+import type { JournalEntry } from '../journal-entry.ts';
 import { pool } from '../pool.ts';
 import { withSimulatedOperator } from '../whole-operator.ts';
-import { judgeReact, quantile, type ReactEntry } from './judge.ts';
+import { judgeReact, quantile } from './judge.ts';
 
 const POOLS = 25;
 const POOL_SIZE = 4;
@@ -37,7 +38,7 @@ export async function* measure(): AsyncGenerator<Figure> {
   }
 }
 
-async function losses(): Promise<readonly ReactEntry[]> {
+async function losses(): Promise<readonly JournalEntry[]> {
   const world = defaultWorld();
   const simulator = {
     accounts: [{ keys: [{ secretId: 'xxx', secretKey: 'xxx' }], balance: PLENTY, spotQuotaCores: PLENTY }],

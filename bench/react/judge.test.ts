@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { judgeReact, quantile, type ReactEntry } from './judge.ts';
+import type { JournalEntry } from '../journal-entry.ts';
+import { judgeReact, quantile } from './judge.ts';
 
-const buy = (at: number, pool: string, ...instanceIds: string[]): ReactEntry => ({
+const buy = (at: number, pool: string, ...instanceIds: string[]): JournalEntry => ({
   at,
   kind: 'call',
   action: 'RunInstances',
@@ -9,7 +10,7 @@ const buy = (at: number, pool: string, ...instanceIds: string[]): ReactEntry => 
   body: { TagSpecification: [{ Tags: [{ Key: 'aiops.org/pool', Value: `default/${pool}` }] }] },
   instanceIds,
 });
-const lose = (at: number, id: string): readonly ReactEntry[] => [
+const lose = (at: number, id: string): readonly JournalEntry[] => [
   { at, kind: 'event', event: 'instance', id, from: 'RUNNING', cause: 'reclaim' },
   // The same machine, on its way out of the list.
   { at: at + 1000, kind: 'event', event: 'instance', id, from: 'TERMINATING', cause: 'reclaim' },

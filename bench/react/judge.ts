@@ -1,18 +1,6 @@
 // How long it took until a lost machine's replacement was ordered, from the journal of the simulated cloud alone.
 
-/** The members of a journal entry that are read here. Times in milliseconds. */
-export interface ReactEntry {
-  readonly at: number;
-  readonly kind: string;
-  readonly action?: string;
-  readonly result?: string;
-  readonly body?: unknown;
-  readonly instanceIds?: readonly string[];
-  readonly event?: string;
-  readonly id?: string;
-  readonly from?: string;
-  readonly cause?: string;
-}
+import type { JournalEntry } from '../journal-entry.ts';
 
 export interface ReactVerdict {
   readonly lost: number;
@@ -24,7 +12,7 @@ export interface ReactVerdict {
  * Each machine that is bought makes up for the oldest open loss of its pool; the first ones, before anything was lost, for
  * none. A machine is lost when the cloud takes it while it runs.
  */
-export function judgeReact(entries: readonly ReactEntry[]): ReactVerdict {
+export function judgeReact(entries: readonly JournalEntry[]): ReactVerdict {
   const poolOf = new Map<string, string>();
   const open = new Map<string, number[]>();
   const waitsMs: number[] = [];

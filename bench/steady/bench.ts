@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Figure, machineSetup, rounded } from '../figure.ts';
+import type { JournalEntry } from '../journal-entry.ts';
 import { pool } from '../pool.ts';
 import { assertBundle, startOperator, stop } from '../process.ts';
 import type { Order, Report } from './cloud.ts';
-import { judgeSteady, peakMibOf, type SteadyEntry, ticksOf } from './judge.ts';
+import { judgeSteady, peakMibOf, ticksOf } from './judge.ts';
 
 /** `STEADY_POOLS` makes a smaller load for a quick look; the figures then say so. */
 const POOLS = Number(process.env['STEADY_POOLS'] ?? 1000);
@@ -91,7 +92,7 @@ async function observe(
   const to = Date.now();
   const peakMib = peakMibOf(await proc(operator, 'status'));
   const journal = await fetch(`${url}/_sim/journal?since=${seq}`);
-  const entries = (await journal.json()) as readonly SteadyEntry[];
+  const entries = (await journal.json()) as readonly JournalEntry[];
   return { cpuShare: ticks / ticksPerSecond / seconds, peakMib, verdict: judgeSteady(entries, from.at, to) };
 }
 

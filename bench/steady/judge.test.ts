@@ -1,18 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { judgeSteady, peakMibOf, type SteadyEntry, ticksOf } from './judge.ts';
+import type { JournalEntry } from '../journal-entry.ts';
+import { judgeSteady, peakMibOf, ticksOf } from './judge.ts';
 
-const page = (at: number, number: number): SteadyEntry => ({
+const page = (at: number, number: number): JournalEntry => ({
   at,
   kind: 'call',
   action: 'DescribeInstances',
   result: 'ok',
   body: { Filters: [{ Name: 'tag-key', Values: ['t'] }], Offset: number * 100, Limit: 100 },
 });
-const sweep = (at: number, pages: number): SteadyEntry[] =>
+const sweep = (at: number, pages: number): JournalEntry[] =>
   Array.from({ length: pages }, (_, number) => page(at + number, number));
-const lookup = (at: number, body: object): SteadyEntry => ({ at, kind: 'call', action: 'DescribeInstances', body });
-const lost = (at: number): SteadyEntry => ({ at, kind: 'event', event: 'instance', to: 'ABSENT', cause: 'reclaim' });
-const buy = (at: number, result: string, instanceIds: string[]): SteadyEntry => ({
+const lookup = (at: number, body: object): JournalEntry => ({ at, kind: 'call', action: 'DescribeInstances', body });
+const lost = (at: number): JournalEntry => ({ at, kind: 'event', event: 'instance', to: 'ABSENT', cause: 'reclaim' });
+const buy = (at: number, result: string, instanceIds: string[]): JournalEntry => ({
   at,
   kind: 'call',
   action: 'RunInstances',

@@ -1,17 +1,6 @@
 // What a steady load costs, from the journal of the simulated cloud and the process table. Stands on nothing of the operator.
 
-/** The members of a journal entry that are read here. Times in milliseconds. */
-export interface SteadyEntry {
-  readonly at: number;
-  readonly kind: string;
-  readonly action?: string;
-  readonly result?: string;
-  readonly body?: unknown;
-  readonly instanceIds?: readonly string[];
-  readonly event?: string;
-  readonly to?: string;
-  readonly cause?: string;
-}
+import type { JournalEntry } from '../journal-entry.ts';
 
 export interface SteadyVerdict {
   /** Passes over all machines that began in the window and ended before the last one in it began. */
@@ -25,7 +14,7 @@ export interface SteadyVerdict {
 }
 
 /** Judges the entries of a window of time, `from` included, `to` not. */
-export function judgeSteady(entries: readonly SteadyEntry[], from: number, to: number): SteadyVerdict {
+export function judgeSteady(entries: readonly JournalEntry[], from: number, to: number): SteadyVerdict {
   const within = entries.filter(({ at }) => at >= from && at < to);
   const calls = within.filter(({ kind }) => kind === 'call');
   const describes = calls.filter(({ action }) => action === 'DescribeInstances');
@@ -53,12 +42,12 @@ interface DescribeBody {
 }
 
 /** A list of all machines with a tag: whoever looks for single ones names ids, or a place. */
-function isPageOfSweep({ body }: SteadyEntry): boolean {
+function isPageOfSweep({ body }: JournalEntry): boolean {
   const { Filters = [] } = (body ?? {}) as DescribeBody;
   return Filters.some(({ Name }) => Name.startsWith('tag'));
 }
 
-function offsetOf({ body }: SteadyEntry): number {
+function offsetOf({ body }: JournalEntry): number {
   return (body as DescribeBody).Offset ?? 0;
 }
 

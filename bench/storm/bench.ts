@@ -1,7 +1,8 @@
 import { type Figure, machineSetup, rounded } from '../figure.ts';
+import type { JournalEntry } from '../journal-entry.ts';
 import { pool } from '../pool.ts';
 import { withSimulatedOperator } from '../whole-operator.ts';
-import { judgeStorm, type StormEntry } from './judge.ts';
+import { judgeStorm } from './judge.ts';
 import {
   fillStock,
   MINUTES,
@@ -60,7 +61,7 @@ export async function* measure(): AsyncGenerator<Figure> {
   };
 }
 
-async function operatorStorm(): Promise<readonly StormEntry[]> {
+async function operatorStorm(): Promise<readonly JournalEntry[]> {
   const offerings = OFFERS.map(({ zone, subnetId }) => ({ availabilityZone: zone, subnetId }));
   const manifests = Array.from({ length: POOLS }, (_, index) => pool(`storm-${index + 1}`, POOL_SIZE, { offerings }));
   const run = {

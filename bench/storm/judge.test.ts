@@ -1,15 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { judgeStorm, type StormEntry } from './judge.ts';
+import type { JournalEntry } from '../journal-entry.ts';
+import { judgeStorm } from './judge.ts';
 
 const MINUTE = 60_000;
-const stock = (at: number, zone: string, count: number): StormEntry => ({
+const stock = (at: number, zone: string, count: number): JournalEntry => ({
   at,
   kind: 'event',
   event: 'stock',
   id: `${zone}/T/SPOTPAID`,
   detail: String(count),
 });
-const run = (at: number, zone: string, bought: number, result = 'ok'): StormEntry => ({
+const run = (at: number, zone: string, bought: number, result = 'ok'): JournalEntry => ({
   at,
   kind: 'call',
   action: 'RunInstances',

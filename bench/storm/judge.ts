@@ -1,17 +1,6 @@
 // What a storm's journal says. Stands on nothing of the operator: it reads entries as the simulated cloud writes them.
 
-/** The members of a journal entry that are read here. Times in milliseconds. */
-export interface StormEntry {
-  readonly at: number;
-  readonly kind: string;
-  readonly action?: string;
-  readonly result?: string;
-  readonly body?: unknown;
-  readonly instanceIds?: readonly string[];
-  readonly event?: string;
-  readonly id?: string;
-  readonly detail?: string;
-}
+import type { JournalEntry } from '../journal-entry.ts';
 
 export interface StormVerdict {
   /** Machines that were there to be bought, over the whole time. */
@@ -39,7 +28,7 @@ const USED_SHARE = 0.99;
  * Judges a storm by its journal alone. The stock of each offer must be told by `stock` events from the start; a released
  * machine that goes back into stock would be counted twice, so a storm has none.
  */
-export function judgeStorm(entries: readonly StormEntry[]): StormVerdict {
+export function judgeStorm(entries: readonly JournalEntry[]): StormVerdict {
   const left = new Map<string, number>();
   let available = 0;
   let bought = 0;

@@ -1,7 +1,7 @@
 import { type CvmSimulator, startCvmSimulator } from '../../simulators/cvm/simulator.ts';
 import { createFakeClock } from '../../test/builders/fake-clock.ts';
 import { callCloud } from '../call-cloud.ts';
-import type { StormEntry } from './judge.ts';
+import type { JournalEntry } from '../journal-entry.ts';
 import { fillStock, MINUTES, OFFERS, POOL_SIZE, POOLS, REOPENS_AT_MINUTE, reopenZone, stormCloud } from './market.ts';
 
 const RETRY_MS = 30_000;
@@ -12,7 +12,7 @@ const MINUTE = 60_000;
  * offer after the one that refused it last. That is the mildest retry there is: one call a pool, however many it lacks.
  * @returns the journal
  */
-export async function naiveStorm(): Promise<readonly StormEntry[]> {
+export async function naiveStorm(): Promise<readonly JournalEntry[]> {
   let cloud: CvmSimulator | undefined;
   const clock = createFakeClock({ busy: () => cloud?.inFlight ?? 0 });
   // The published rates would refuse 27 calls of one instant; that is not what is compared here.

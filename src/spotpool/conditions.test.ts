@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { offering } from '../../test/builders/launch-order.ts';
-import { candidate, desired, intent, memo, NOW, pool, record, seen } from '../../test/builders/spotpool.ts';
+import { candidate, desired, intent, memo, NOW, observation, pool, record } from '../../test/builders/spotpool.ts';
 import type { Condition } from '../api/meta.ts';
 import { toTime } from '../api/meta.ts';
 import type { SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
-import type { Cloud } from '../cloud/cloud.ts';
 import { CloudError } from '../cloud/errors.ts';
 import type { Done, Restraint } from './act.ts';
 import type { LimitReason } from './brakes.ts';
@@ -31,20 +30,10 @@ interface Situation {
 }
 
 function told(situation: Situation): ReturnType<typeof conditionsOf> {
-  const observation: Observation = {
-    ...seen(),
-    cloud: {} as Cloud,
-    accountKey: 'account',
-    sweptAt: NOW,
-    isAnyOfOurs: true,
-    prices: new Map(),
-    troubles: [],
-    ...situation.seen,
-  };
   return conditionsOf(
     situation.pool ?? pool(),
     desired(situation.desired),
-    observation,
+    observation(situation.seen),
     situation.done ?? [],
     situation.next ?? {},
     situation.counts ?? { size: 2, ready: 2 },

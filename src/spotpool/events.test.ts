@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { offering } from '../../test/builders/launch-order.ts';
-import { instance, intent, machine, NOW, pool, record, seen } from '../../test/builders/spotpool.ts';
+import { instance, intent, machine, NOW, observation, pool, record } from '../../test/builders/spotpool.ts';
 import type { Condition } from '../api/meta.ts';
 import type { InstanceStatus, SpotPoolStatus } from '../api/spotpool.ts';
-import type { Cloud } from '../cloud/cloud.ts';
 import { CloudError } from '../cloud/errors.ts';
 import type { Done } from './act.ts';
 import { conditionEvents, eventsOf } from './events.ts';
+import { historyOf } from './history.ts';
 import type { Fate } from './machine.ts';
 
 function reasons(situation: {
@@ -15,17 +15,12 @@ function reasons(situation: {
   next?: SpotPoolStatus;
   before?: SpotPoolStatus;
 }): readonly string[] {
-  const observation = {
-    ...seen({ machines: situation.machines ?? [] }),
-    cloud: {} as Cloud,
-    accountKey: 'account',
-    sweptAt: NOW,
-    isAnyOfOurs: true,
-    prices: new Map(),
-    troubles: [],
-  };
+  const looked = observation({ machines: situation.machines ?? [] });
+  const done = situation.done ?? [];
   const before = pool(situation.before ? { status: situation.before } : {});
-  return eventsOf(before, observation, situation.done ?? [], situation.next ?? {}, NOW).map(({ reason }) => reason);
+  return eventsOf(before, looked, done, situation.next ?? {}, historyOf(before, looked, done, NOW)).map(
+    ({ reason }) => reason,
+  );
 }
 
 describe('a machine', () => {

@@ -1,10 +1,9 @@
 import type { Condition } from '../api/meta.ts';
 import type { HistoryEntry, SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
 import { offeringId } from '../cloud/cloud.ts';
-import type { EpochMs } from '../lib/clock.ts';
 import type { ObjectEvent } from '../store/store.ts';
 import type { Done } from './act.ts';
-import { withheldEntries } from './history.ts';
+import { isWithheld } from './history.ts';
 import type { Machine } from './machine.ts';
 import type { Observation } from './observe.ts';
 import { releaseFailure } from './status.ts';
@@ -12,13 +11,16 @@ import { releaseFailure } from './status.ts';
 const normal = (reason: string, note: string): ObjectEvent => ({ type: 'Normal', reason, note: note.slice(0, 1024) });
 const warning = (reason: string, note: string): ObjectEvent => ({ type: 'Warning', reason, note: note.slice(0, 1024) });
 
-/** What there is to tell of a run: each change of a machine, each decision, and what has become true of the pool. */
+/**
+ * What there is to tell of a run: each change of a machine, each decision, and what has become true of the pool.
+ * @param decisions what this run adds to the history
+ */
 export function eventsOf(
   pool: SpotPool,
   seen: Observation,
   done: readonly Done[],
   next: SpotPoolStatus,
-  now: EpochMs,
+  decisions: readonly HistoryEntry[],
 ): readonly ObjectEvent[] {
   const isLost = next.buyingStopped?.reason === 'StatusLost' && pool.status?.buyingStopped?.reason !== 'StatusLost';
   return [
@@ -26,7 +28,7 @@ export function eventsOf(
     ...conditionEvents(pool.status?.conditions ?? [], next.conditions ?? []),
     ...seen.machines.flatMap(machineEvents),
     ...done.flatMap(stepEvents),
-    ...withheldEntries(pool, done, now).map(withheldEvent),
+    ...decisions.filter(isWithheld).map(withheldEvent),
   ];
 }
 

@@ -75,7 +75,7 @@ export function triggerOf({ metadata, status }: SpotPool, seen: Pick<Observation
 }
 
 /** What was due and not done: one entry for all machines, told anew only when it has become something else, or after an hour. */
-export function withheldEntries({ status }: SpotPool, done: readonly Done[], now: EpochMs): readonly HistoryEntry[] {
+function withheldEntries({ status }: SpotPool, done: readonly Done[], now: EpochMs): readonly HistoryEntry[] {
   const steps = done.flatMap(({ step }) => (step.kind === 'withheld' ? [step] : []));
   const entries = groupedBy(
     steps,
@@ -113,6 +113,11 @@ function withheldEntry(steps: readonly Withheld[], time: string): HistoryEntry {
       ? first.step.intent
       : { offering: offeringId(first.step.offering), count: first.step.count };
   return { ...common, offering, message: `${count} of it` };
+}
+
+/** Whether an entry tells of something that was due and not done. */
+export function isWithheld({ reason }: HistoryEntry): boolean {
+  return Object.values<string>(WOULD).includes(reason);
 }
 
 const WOULD = { intend: 'WouldBuy', launch: 'WouldBuy', release: 'WouldRelease', drain: 'WouldDrain' } as const;

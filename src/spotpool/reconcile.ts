@@ -194,7 +194,9 @@ async function tell(
     memo: edges.offerings.get(seen.accountKey, candidate.offering),
   }));
   const restraint = edges.restraint();
-  const status = statusOf(pool, desired, { ...seen, candidates }, done, { restraint, now, random: edges.random });
+  const decisions = historyOf(pool, seen, done, now);
+  const around = { restraint, decisions, now, random: edges.random };
+  const status = statusOf(pool, desired, { ...seen, candidates }, done, around);
   const written = await write(pool, status, edges);
   edges.budget.hold(keyText(pool.metadata), holdingOf(status));
   edges.telemetry.told(pool, seen, done, status);
@@ -203,8 +205,8 @@ async function tell(
     if (outcome.step.kind === 'intend' && 'intent' in outcome) edges.unsentTokens.add(outcome.intent.token);
     if (outcome.step.kind === 'renew') edges.unsentTokens.add(outcome.step.intent.token);
   }
-  for (const event of eventsOf(pool, seen, done, status, now)) edges.recordEvent(pool, event);
-  for (const entry of historyOf(pool, seen, done, now)) edges.logDecision(entry);
+  for (const event of eventsOf(pool, seen, done, status, decisions)) edges.recordEvent(pool, event);
+  for (const entry of decisions) edges.logDecision(entry);
   return written;
 }
 

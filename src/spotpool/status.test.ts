@@ -7,18 +7,18 @@ import {
   intent,
   machine,
   NOW,
+  observation,
   pool,
   record,
-  seen,
 } from '../../test/builders/spotpool.ts';
 import { toTime } from '../api/meta.ts';
 import type { SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
 import { SpotPoolKind } from '../api/spotpool.ts';
-import type { Cloud } from '../cloud/cloud.ts';
 import { offeringId } from '../cloud/cloud.ts';
 import type { CloudReason } from '../cloud/errors.ts';
 import { CloudError } from '../cloud/errors.ts';
 import type { Done } from './act.ts';
+import { historyOf } from './history.ts';
 import type { Observation } from './observe.ts';
 import { orderHashOf, specHashOf } from './order.ts';
 import type { Price } from './prices.ts';
@@ -33,19 +33,12 @@ const price: Price = {
 function status(
   situation: { pool?: SpotPool; seen?: Partial<Observation>; done?: readonly Done[]; now?: number } = {},
 ): SpotPoolStatus {
-  const observation: Observation = {
-    ...seen(),
-    cloud: {} as Cloud,
-    accountKey: 'account',
-    sweptAt: NOW,
-    isAnyOfOurs: true,
-    prices: new Map([[id, price]]),
-    troubles: [],
-    ...situation.seen,
-  };
-  return statusOf(situation.pool ?? pool(), desired(), observation, situation.done ?? [], {
+  const looked = observation({ prices: new Map([[id, price]]), ...situation.seen });
+  const { now = NOW, done = [], pool: of = pool() } = situation;
+  return statusOf(of, desired(), looked, done, {
     restraint: undefined,
-    now: situation.now ?? NOW,
+    decisions: historyOf(of, looked, done, now),
+    now,
     random: () => 0.5,
   });
 }

@@ -1,5 +1,5 @@
 import { toTime } from '../api/meta.ts';
-import type { InstanceStatus, LaunchIntent, SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
+import type { HistoryEntry, InstanceStatus, LaunchIntent, SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
 import type { Offering } from '../cloud/cloud.ts';
 import { offeringId } from '../cloud/cloud.ts';
 import type { CloudReason } from '../cloud/errors.ts';
@@ -10,7 +10,7 @@ import type { Done, Restraint } from './act.ts';
 import { launchesOf } from './brakes.ts';
 import type { Obstacle } from './conditions.ts';
 import { conditionsOf, conditionsOfFailure, mergeConditions } from './conditions.ts';
-import { historyOf, withHistory } from './history.ts';
+import { withHistory } from './history.ts';
 import { hourlySavingsOf, spendOf } from './ledger.ts';
 import type { Machine } from './machine.ts';
 import { listCostOf } from './market.ts';
@@ -40,13 +40,22 @@ const HELD_WITHIN_MS = 30_000;
 const ASK_AGAIN_FROM_MS = 5 * 60_000;
 const ASK_AGAIN_WITHIN_MS = 10 * 60_000;
 
+/** What the status is made of beside what was seen and done. */
+interface Around {
+  readonly restraint: Restraint | undefined;
+  /** What this run adds to the history. */
+  readonly decisions: readonly HistoryEntry[];
+  readonly now: EpochMs;
+  readonly random: () => number;
+}
+
 /** What the pool is now: what was seen, changed by what was done. Pure but for `random`, which spreads the next try. */
 export function statusOf(
   pool: SpotPool,
   desired: Desired,
   seen: Observation,
   done: readonly Done[],
-  { restraint, now, random }: { restraint: Restraint | undefined; now: EpochMs; random: () => number },
+  { restraint, decisions, now, random }: Around,
 ): SpotPoolStatus {
   const instances = instancesOf(pool, seen, done, now);
   const intents = intentsOf(pool, done, now);
@@ -57,7 +66,7 @@ export function statusOf(
   const bought = boughtIn(done);
   const change = { imageId: pool.spec.imageId, bought, failed: seen.machines.filter(hasJustFailed).length };
   const launches = launchesOf(pool.status?.launches ?? [], change, now);
-  const history = withHistory(pool.status?.history ?? [], historyOf(pool, seen, done, now));
+  const history = withHistory(pool.status?.history ?? [], decisions);
   const spend = spendOf(pool, instances, now);
   const next = { instances, ...(intents.length === 0 ? {} : { intents }), ...(buyingStopped ? { buyingStopped } : {}) };
   return {

@@ -6,20 +6,20 @@ import { stringify } from 'yaml';
 import { createRandom, uuid } from '../../simulators/cvm/random.ts';
 import { type CvmSimulator, type CvmSimulatorOptions, startCvmSimulator } from '../../simulators/cvm/simulator.ts';
 import { kinds } from '../../src/api/kinds.ts';
-import { type Condition, type KubeObject, toTime } from '../../src/api/meta.ts';
+import type { Condition, KubeObject } from '../../src/api/meta.ts';
 import type { SpotPool } from '../../src/api/spotpool.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { callControl } from '../../src/store/local/control-client.ts';
 import type { ControlRequest } from '../../src/store/local/control-protocol.ts';
 import { type LocalView, openLocalView } from '../../src/store/local/local-view.ts';
 import { problemText } from '../../src/store/local/problem.ts';
-import { openStateFile } from '../../src/store/local/state-file.ts';
 import type { RecordedEvent } from '../../src/store/store.ts';
 import { createClouds, type OperatorEdges, type OperatorSettings, runOperator } from '../../src/wiring.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { watchIo } from './io-watch.ts';
 import { type Life, type Moment, startLife } from './life.ts';
 import type { LogLine } from './log.ts';
+import { introduce, settingsFor } from './operator-settings.ts';
 
 export interface OperatorOptions {
   /** For the simulator and for the operator's own chance. Default 1. */
@@ -134,13 +134,6 @@ export async function startOperator(options: OperatorOptions = {}): Promise<Oper
   return run.operator;
 }
 
-/** A state without objects, of an installation that is drawn: names and tags of machines follow from who we are. */
-function introduce(statePath: string, installationId: string): void {
-  const state = openStateFile(statePath, { maxBytes: 1024 ** 2 });
-  state.claim(installationId, { pid: process.pid, host: 'a test', since: toTime(0) });
-  state.close();
-}
-
 /** The operator loads the vendor's SDK at its first call: that takes real time which nobody counts, so it is done before. */
 async function loadSdk(): Promise<void> {
   const settings = { tencentSite: 'international', connectTo: [], egress: 'loopback' } as const;
@@ -233,7 +226,7 @@ function createRun(edges: {
       if (lives.length === 0) introduce(statePath, uuid(createRandom(seed)));
       const life = startLife(clock, (moment) => isThen(moment), rescueState);
       const before = logged.length;
-      const settings = { ...settingsFor(manifestsDir, statePath, simulator), ...options.settings };
+      const settings = { ...settingsFor(manifestsDir, statePath, simulator.url), ...options.settings };
       const running: Running = {
         life,
         outcome: undefined,
@@ -327,23 +320,6 @@ function createRun(edges: {
       for (const { life, outcome } of lives) if (outcome === undefined) life.bury();
       await Promise.all(lives.map(({ ended }) => ended));
     },
-  };
-}
-
-function settingsFor(manifests: string, state: string, simulator: CvmSimulator): OperatorSettings {
-  return {
-    manifests,
-    state,
-    tencentEndpoint: simulator.url,
-    tencentSite: 'international',
-    connectTo: [],
-    egress: 'loopback',
-    prune: false,
-    bindAddress: '127.0.0.1',
-    metricsPort: 0,
-    healthPort: 0,
-    logLevel: 'info',
-    logFormat: 'json',
   };
 }
 

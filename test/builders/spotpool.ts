@@ -1,10 +1,11 @@
 import { parseSpec } from '../../src/api/parse.ts';
 import type { InstanceStatus, LaunchIntent, SpotPool, SpotPoolSpec } from '../../src/api/spotpool.ts';
 import { SpotPoolKind } from '../../src/api/spotpool.ts';
-import type { Instance } from '../../src/cloud/cloud.ts';
+import type { Cloud, Instance } from '../../src/cloud/cloud.ts';
 import { offeringId } from '../../src/cloud/cloud.ts';
 import type { EpochMs } from '../../src/lib/clock.ts';
 import type { Machine } from '../../src/spotpool/machine.ts';
+import type { Observation } from '../../src/spotpool/observe.ts';
 import type { OfferingMemo } from '../../src/spotpool/offerings.ts';
 import type { Candidate, Desired, Seen, SeenIntent } from '../../src/spotpool/plan.ts';
 import { offering } from './launch-order.ts';
@@ -154,6 +155,20 @@ export function intent(changes: Partial<LaunchIntent> = {}): LaunchIntent {
 
 export function seenIntent(changes: Partial<SeenIntent> = {}): SeenIntent {
   return { intent: intent(), isUnsent: true, found: undefined, isFirstLook: false, known: 0, ...changes };
+}
+
+/** All that a run has seen, of a cloud that nobody calls. */
+export function observation(changes: Partial<Observation> = {}): Observation {
+  return {
+    ...seen(),
+    cloud: {} as Cloud,
+    accountKey: 'account',
+    sweptAt: NOW,
+    isAnyOfOurs: true,
+    prices: new Map(),
+    troubles: [],
+    ...changes,
+  };
 }
 
 export function seen(changes: Partial<Seen> = {}): Seen {

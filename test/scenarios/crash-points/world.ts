@@ -5,16 +5,15 @@ import { stringify } from 'yaml';
 import { createRandom, uuid } from '../../../simulators/cvm/random.ts';
 import { type CvmSimulator, type CvmSimulatorOptions, startCvmSimulator } from '../../../simulators/cvm/simulator.ts';
 import { kinds } from '../../../src/api/kinds.ts';
-import { toTime } from '../../../src/api/meta.ts';
 import type { SpotPool } from '../../../src/api/spotpool.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { callControl } from '../../../src/store/local/control-client.ts';
 import { openLocalView } from '../../../src/store/local/local-view.ts';
-import { openStateFile } from '../../../src/store/local/state-file.ts';
 import { StoreError } from '../../../src/store/store.ts';
-import { type OperatorSettings, type PoolEdges, runOperator } from '../../../src/wiring.ts';
+import { type PoolEdges, runOperator } from '../../../src/wiring.ts';
 import { createFakeClock, type FakeClock } from '../../builders/fake-clock.ts';
 import { watchIo } from '../../builders/io-watch.ts';
+import { introduce, settingsFor } from '../../builders/operator-settings.ts';
 import { stopMeters } from './meters.ts';
 import { createMortal, type Mortal } from './mortal.ts';
 import type { Reaper } from './points.ts';
@@ -164,29 +163,5 @@ export async function openCrashWorld({ seed, reaper, sabotage, ...options }: Cra
       io.stop();
       rmSync(root, { recursive: true, force: true });
     },
-  };
-}
-
-/** A state without objects, of an installation that is drawn: names and tags of machines follow from who we are. */
-function introduce(statePath: string, installationId: string): void {
-  const state = openStateFile(statePath, { maxBytes: 1024 ** 2 });
-  state.claim(installationId, { pid: process.pid, host: 'a test', since: toTime(0) });
-  state.close();
-}
-
-function settingsFor(manifests: string, state: string, tencentEndpoint: string): OperatorSettings {
-  return {
-    manifests,
-    state,
-    tencentEndpoint,
-    tencentSite: 'international',
-    connectTo: [],
-    egress: 'loopback',
-    prune: false,
-    bindAddress: '127.0.0.1',
-    metricsPort: 0,
-    healthPort: 0,
-    logLevel: 'info',
-    logFormat: 'json',
   };
 }
