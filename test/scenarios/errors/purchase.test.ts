@@ -34,9 +34,9 @@ const waitsForSomebody = (reason: string) => ({
   conditions: [`Stalled True ${reason}`, `Reconciling False ${reason}`, 'Ready False BelowMinimum'],
   warning: reason,
 });
-/** Asked again at each look. */
+/** Asked again after half a minute to a minute. */
 const passes = (reason: string) => ({
-  tries: [25, 105] as const,
+  tries: [25, 62] as const,
   zones: [NEAR],
   conditions: ['Stalled False Progressing', 'Ready False BelowMinimum', 'CredentialsValid True Accepted'],
   warning: reason,
