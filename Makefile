@@ -6,7 +6,7 @@ RUN := node scripts/with-node.mjs
 # npm writes this file last, so it is newer than the lock file exactly when the packages fit it.
 PACKAGES := node_modules/.package-lock.json
 
-.PHONY: help demo test check format manifests build bench clean packages
+.PHONY: help demo test check format manifests build bench api-server clean packages
 
 help: ## what there is to make
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,7 @@ demo: $(PACKAGES) ## simulators and operator on one fast clock; DEMO_FOR=60s run
 	@exec bin/aiops demo
 
 test: $(PACKAGES) ## everything there is to test; T=NAME only the files whose path contains NAME
+	$(RUN) node tools/build.ts --or-skip kube-apiserver etcd kubectl helm
 	$(RUN) node scripts/build.ts
 	$(RUN) vitest run $(T)
 
@@ -43,6 +44,9 @@ build: $(PACKAGES) ## the two bundles in dist/: the operator, and the simulators
 
 bench: build ## measurements as JSON lines; B=NAME only that one
 	$(RUN) node bench/run.ts $(B)
+
+api-server: $(PACKAGES) ## a real kube-apiserver and etcd on this machine, until Ctrl-C
+	@exec "$$($(RUN) node -p process.execPath)" tools/envtest/api-server.ts
 
 clean: ## remove what was built
 	rm -rf dist coverage .demo

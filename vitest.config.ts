@@ -11,7 +11,7 @@ export default defineConfig({
         test: {
           ...node,
           name: 'unit',
-          include: ['{src,simulators,scripts,bench}/**/*.test.ts', 'test/fields/**/*.test.ts'],
+          include: ['{src,simulators,scripts,bench,tools}/**/*.test.ts', 'test/{fields,parity}/**/*.test.ts'],
           exclude: ['**/*.io.test.ts', '**/*.contract.test.ts'],
           isolate: false,
         },
@@ -21,7 +21,11 @@ export default defineConfig({
         test: {
           ...node,
           name: 'contract',
-          include: ['{src,simulators}/**/*.contract.test.ts', '{src,simulators,scripts}/**/*.io.test.ts'],
+          include: [
+            '{src,simulators}/**/*.contract.test.ts',
+            '{src,simulators,scripts,tools}/**/*.io.test.ts',
+            'test/parity/**/*.io.test.ts',
+          ],
           testTimeout: 30_000,
         },
       },
