@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { apiVersionOf, kinds } from './api/kinds.ts';
+import { LogPilotKind } from './api/logpilot.ts';
 import type { ObjectKey } from './api/meta.ts';
 import { keyFromText, keyText } from './api/meta.ts';
 import { parseSpec } from './api/parse.ts';
@@ -24,6 +25,7 @@ import type { EgressMode } from './lib/egress-rules.ts';
 import { createHttpProbe } from './lib/http-probe.ts';
 import { toMicros } from './lib/money.ts';
 import { secureRandom } from './lib/random.ts';
+import { reconcileLogPilot } from './logpilot/reconcile.ts';
 import type { Restraint } from './spotpool/act.ts';
 import { createOperatorBudget } from './spotpool/budget.ts';
 import type { SpotPoolEdges } from './spotpool/edges.ts';
@@ -53,6 +55,7 @@ const POOLS_AT_ONCE = 32;
  */
 const RECONCILE_TIMEOUT_MS = 120_000;
 const spotPool: KindRef = { apiVersion: apiVersionOf(SpotPoolKind), kind: SpotPoolKind.kind };
+const logPilot: KindRef = { apiVersion: apiVersionOf(LogPilotKind), kind: LogPilotKind.kind };
 /** Any change of this annotation makes the operator look at a pool at once. */
 const TRIGGER_ANNOTATION = 'demo.aiops.org/trigger';
 
@@ -290,6 +293,15 @@ export async function runOperator(settings: OperatorSettings, edges: OperatorEdg
       .watches<Secret>(SecretKind, ({ metadata }) =>
         [...secretOf].filter(([, secret]) => secret === keyText(metadata)).map(([pool]) => keyFromText(pool)),
       );
+    manager
+      .controller({
+        name: 'logpilot',
+        reconcile: async (key, { mayAct }) => {
+          await reconcileLogPilot(key, { store, clock, mayAct });
+          return {};
+        },
+      })
+      .for(logPilot, predicates.generationChanged);
     manager.add(createLoopWatch(clock, log));
     manager.add({
       name: 'control',

@@ -25,7 +25,7 @@ const self = {
 };
 
 const broken = (rule: Partial<CelRule> & { rule: string }, failed: string[] = []): unknown[] =>
-  brokenRules([{ message: 'm', ...rule }], { shape, self, failed: new Set(failed) });
+  brokenRules([{ message: 'm', ...rule }], { shape, self, failed: failed.map((path) => path.split('.')) });
 
 describe('a rule runs as in the API server', () => {
   it.each([
@@ -77,4 +77,7 @@ it('leaves out rules that read a part which is itself unsound', () => {
   expect(broken({ rule: 'self.whole > 9 || self.inner.size > 9' }, ['inner'])).toEqual([]);
   expect(broken({ rule: 'has(self.inner) && self.whole > 9' }, ['inner'])).toEqual([]);
   expect(broken({ rule: 'self.whole > 9' }, ['inner'])).toHaveLength(1);
+  expect(broken({ rule: 'self.inner.size > 9' }, ['inner.size'])).toEqual([]);
+  expect(broken({ rule: 'size(self.inner) > 9' }, ['inner.size'])).toEqual([]);
+  expect(broken({ rule: 'self.inner.size > 9' }, ['inner.other'])).toHaveLength(1);
 });

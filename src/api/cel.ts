@@ -53,15 +53,22 @@ export function brokenRules(
   spec: {
     readonly shape: Shape;
     readonly self: Readonly<Record<string, unknown>>;
-    readonly failed: ReadonlySet<string>;
+    readonly failed: readonly (readonly string[])[];
   },
 ): Problem[] {
   const self = toCel(spec.shape, spec.self) as Record<string, unknown>;
   return rules.flatMap((rule) => {
     const { reads } = programOf(rule.rule);
-    const isReadable = reads.every(([variable, field]) => variable !== 'self' || !spec.failed.has(field ?? ''));
+    const isReadable = reads.every(
+      ([variable, ...path]) => variable !== 'self' || !spec.failed.some((part) => overlap(part, path)),
+    );
     return isReadable && !holds(rule, self) ? problemsOf(rule, spec, self) : [];
   });
+}
+
+/** Whether one path is the other one, or leads to it. */
+function overlap(a: readonly string[], b: readonly string[]): boolean {
+  return a.slice(0, b.length).every((name, index) => name === b[index]);
 }
 
 /** A rule that cannot be evaluated counts as broken, as for the API server. */

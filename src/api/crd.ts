@@ -17,6 +17,12 @@ const INT32 = { least: -(2 ** 31), most: 2 ** 31 - 1 };
 /** zod's names for formats that Kubernetes checks by itself, so that the long pattern beside them can go. */
 const checkedFormats = new Set(['date-time', 'date', 'uuid', 'ipv4', 'ipv6', 'uri', 'email', 'hostname', 'byte']);
 
+/**
+ * Formats that only say what a field holds. The API server takes a list for a text that has any format at all, so they are
+ * left out. Source: kube-openapi, pkg/validation/validate/type.go.
+ */
+const silentFormats = new Set(['password']);
+
 /** Keywords of JSON Schema that the API server's type for schemas does not know, but zod or we may write. */
 const foreign = ['$schema', 'contentEncoding', 'examples', 'deprecated', 'readOnly', 'writeOnly', 'propertyNames'];
 
@@ -98,6 +104,7 @@ function tidy(raw: StructuralSchema): StructuralSchema {
     node['x-kubernetes-preserve-unknown-fields'] = true;
   } else if (isObject(rest)) node['additionalProperties'] = tidy(rest as StructuralSchema);
   if (checkedFormats.has(String(node['format']))) delete node['pattern'];
+  if (silentFormats.has(String(node['format']))) delete node['format'];
   if (isObject(node['items'])) node['items'] = tidy(node['items'] as StructuralSchema);
   if (isObject(node['properties'])) {
     node['properties'] = Object.fromEntries(

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { apiVersionOf, kindFor, kinds } from './kinds.ts';
+import { LogPilotKind } from './logpilot.ts';
 import { SpotPoolKind } from './spotpool.ts';
 
 describe('a kind is found by', () => {
@@ -8,11 +9,17 @@ describe('a kind is found by', () => {
     (word) => expect(kindFor(word)).toBe(SpotPoolKind),
   );
 
-  it.each(['', 'pod', 'spotpools.aiops.org', 'spo'])('not by %j', (word) => expect(kindFor(word)).toBeUndefined());
+  it.each(['LogPilot', 'logpilot', 'lp', 'logpilots.log.aiops.org'])('%s', (word) =>
+    expect(kindFor(word)).toBe(LogPilotKind),
+  );
+
+  it.each(['', 'pod', 'logpilots.demo.aiops.org', 'spotpools.aiops.org', 'spo'])('not by %j', (word) =>
+    expect(kindFor(word)).toBeUndefined(),
+  );
 });
 
 it('no two kinds share a name', () => {
-  const names = kinds.flatMap((kind) => [kind.plural, ...kind.shortNames]);
+  const names = kinds.flatMap((kind) => [kind.plural, kind.singular, ...kind.shortNames]);
   expect(new Set(names).size).toBe(names.length);
 });
 

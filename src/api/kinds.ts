@@ -1,8 +1,9 @@
 import type { KindDefinition } from './kind.ts';
+import { LogPilotKind } from './logpilot.ts';
 import { SpotPoolKind } from './spotpool.ts';
 
 /** Every kind of ours. */
-export const kinds: readonly KindDefinition[] = [SpotPoolKind];
+export const kinds: readonly KindDefinition[] = [SpotPoolKind, LogPilotKind];
 
 /** `demo.aiops.org/v1`. */
 export function apiVersionOf(kind: KindDefinition): string {

@@ -26,6 +26,11 @@ function problems(raw: unknown): string[] {
   return parsed.ok ? [] : parsed.problems.map(({ path, message }) => `${pathText(path)} | ${message}`);
 }
 
+it('checks the rules between the sound fields of a part that has an unsound one', () => {
+  const found = problems({ ...good, readiness: { timeout: 'soon', runningTimeout: '48h' } });
+  expect(found.map((problem) => problem.split(' | ')[0])).toEqual(['readiness.timeout', 'readiness.runningTimeout']);
+});
+
 describe('a spec as it should be', () => {
   it('comes back in one spelling, with every default and durations in milliseconds', () => {
     expect(parseSpec(SpotPoolKind, { ...good, drain: { timeout: '1m30s' } })).toEqual({

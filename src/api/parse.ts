@@ -17,17 +17,18 @@ const MOST_LISTED = 12;
 /**
  * Reads a spec as a user wrote it (from YAML or JSON): schema with defaults, then the CEL rules, then one spelling.
  * Never throws for a value that JSON can hold; answers every problem at once, each part's own and, where those parts are
- * sound, those between them. Null counts as absent, as for the API server.
+ * sound, those between them. Null counts as absent and lengths count characters, as for the API server.
  */
 export function parseSpec<Spec>(kind: KindDefinition<Spec>, raw: unknown): ParseResult<Spec> {
   const shape = shapeOf(kind.specSchema);
   const input = withoutNulls(shape, raw);
   const parsed = kind.specSchema.safeParse(input);
   const { self, failed } = parsed.success
-    ? { self: parsed.data as Record<string, unknown>, failed: new Set<string>() }
+    ? { self: parsed.data as Record<string, unknown>, failed: [] }
     : soundParts(shape, input);
   const problems = [
     ...(parsed.success ? [] : schemaProblems(shape, input, parsed.error.issues)),
+    ...tooManyEntries(shape, input, []),
     ...(self === undefined ? [] : brokenRules(kind.rules, { shape, self, failed })),
   ];
   if (problems.length === 0) return { ok: true, spec: kind.normalise(parsed.data as never) };
@@ -46,18 +47,25 @@ function withoutNulls(shape: Shape | undefined, value: unknown): unknown {
   );
 }
 
-/** The fields that pass by themselves, with their defaults, and the names of those that do not. */
+/** The fields that pass by themselves, at any depth and with their defaults, and the paths of those that do not. */
 function soundParts(
   shape: Shape,
   input: unknown,
-): { readonly self: Record<string, unknown> | undefined; readonly failed: ReadonlySet<string> } {
-  const failed = new Set<string>();
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) return { self: undefined, failed };
+): { readonly self: Record<string, unknown> | undefined; readonly failed: readonly string[][] } {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return { self: undefined, failed: [] };
   const self: Record<string, unknown> = {};
+  const failed: string[][] = [];
   for (const [name, field] of shape.fields) {
-    const parsed = field.schema.safeParse(valueAt(input, [name]));
-    if (!parsed.success) failed.add(name);
-    else if (parsed.data !== undefined) self[name] = parsed.data;
+    const value = valueAt(input, [name]);
+    const parsed = field.schema.safeParse(value);
+    const inner = parsed.success || field.type !== 'object' ? undefined : soundParts(field, value);
+    if (parsed.success && parsed.data !== undefined) self[name] = parsed.data;
+    if (parsed.success) continue;
+    if (inner?.self === undefined) failed.push([name]);
+    else {
+      self[name] = inner.self;
+      failed.push(...inner.failed.map((path) => [name, ...path]));
+    }
   }
   return { self, failed };
 }
@@ -79,6 +87,19 @@ function schemaProblems(shape: Shape, input: unknown, issues: readonly z.core.$Z
     }
   }
   return problems;
+}
+
+/** Maps that are larger than their schema says. Rules about them are run all the same: what they ask is known. */
+function tooManyEntries(shape: Shape | undefined, value: unknown, path: (string | number)[]): Problem[] {
+  if (shape === undefined || typeof value !== 'object' || value === null) return [];
+  if (Array.isArray(value)) return value.flatMap((item, index) => tooManyEntries(shape.items, item, [...path, index]));
+  const entries = Object.entries(value);
+  const isLarge = shape.mostEntries !== undefined && entries.length > shape.mostEntries;
+  const message = `${pathText(path)}: has ${entries.length} entries; it must be ${shape.allowed}`;
+  return [
+    ...(isLarge ? [{ path, message }] : []),
+    ...entries.flatMap(([name, item]) => tooManyEntries(shape.fields.get(name) ?? shape.items, item, [...path, name])),
+  ];
 }
 
 function unknownField(shape: Shape, at: FieldPath, name: string): string {

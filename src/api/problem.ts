@@ -38,7 +38,11 @@ export function valueText(value: unknown): string {
   }
 }
 
-function quoted(text: string): string {
+/** The user and the password in an address. */
+const USERINFO = /:\/\/[^/?#@]+@/;
+
+function quoted(written: string): string {
+  const text = written.replace(USERINFO, '://***@');
   const characters = [...text];
   if (characters.length <= LONGEST_SHOWN) return JSON.stringify(text);
   return `${JSON.stringify(characters.slice(0, LONGEST_SHOWN).join(''))}… (${characters.length} characters)`;

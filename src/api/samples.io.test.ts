@@ -22,6 +22,7 @@ describe('every manifest that comes with the repository', () => {
         'examples/spotpool-sample.yaml spotpool-sample',
         'examples/spotpool-first.yaml spotpool-first',
         'config/samples/demo_v1_spotpool.yaml spotpool',
+        'config/samples/log_v1_logpilot.yaml logpilot',
       ]),
     );
   });

@@ -13,6 +13,8 @@ export interface Shape {
   /** Must not be shown: the schema says `format: password`. */
   readonly isSecret: boolean;
   readonly isNullable: boolean;
+  /** Of a map: how many entries it may have at most. zod has no check for that; the schema says `maxProperties`. */
+  readonly mostEntries: number | undefined;
   /** "a whole number from 0 to 1000". */
   readonly allowed: string;
   /** The schema of this part alone, with its default. */
@@ -62,6 +64,7 @@ function describe(schema: z.ZodType): Shape {
     values: [],
     isSecret,
     isNullable: false,
+    mostEntries: undefined,
     schema,
   };
   switch (def.type) {
@@ -87,7 +90,9 @@ function describe(schema: z.ZodType): Shape {
     }
     case 'record': {
       const items = shapeOf(def.valueType as z.ZodType);
-      return { ...plain, type: 'map', items, allowed: `a map from names to ${items.allowed}` };
+      const mostEntries = schema.meta()?.['maxProperties'] as number | undefined;
+      const size = mostEntries === undefined ? '' : ` with at most ${mostEntries} entries`;
+      return { ...plain, type: 'map', items, mostEntries, allowed: `a map${size} from names to ${items.allowed}` };
     }
     case 'enum': {
       const values = Object.values(def.entries).map(String);

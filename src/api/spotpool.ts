@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { DURATION_PATTERN, parseDuration } from '../lib/duration.ts';
+import { ConditionList } from './conditions.ts';
 import type { CelRule, KindDefinition, PrinterColumn } from './kind.ts';
 import type { KubeObject } from './meta.ts';
 
 const name = (what: string, maxLength = 64): z.ZodString => z.string().min(1).max(maxLength).describe(what);
-/** `format: password` keeps the value out of error messages, and tells editors and readers of the CRD what it is. */
+/** `format: password` keeps the value out of error messages, and tells editors what it is. */
 const secret = (what: string): z.ZodString => name(what, 128).meta({ format: 'password' });
 const id = (prefix: string, what: string): z.ZodString =>
   z
@@ -395,11 +396,6 @@ const rules: readonly CelRule[] = [
     fieldPath: '.secretId',
   },
   {
-    rule: `size(self.instance.tags) <= ${MOST_TAGS}`,
-    message: `at most ${MOST_TAGS} tags are allowed, beside those of the operator`,
-    fieldPath: '.instance.tags',
-  },
-  {
     rule: 'self.instance.tags.all(key, size(key) >= 1 && size(key) <= 127)',
     message: 'the name of a tag has 1 to 127 characters',
     fieldPath: '.instance.tags',
@@ -553,15 +549,6 @@ const ImageTrial = z
   .describe('Whether machines of this image become ready; two of four that never did make it suspect.');
 export type ImageTrial = z.infer<typeof ImageTrial>;
 
-const ConditionStatus = z.object({
-  type: z.string().max(316).describe('What is told.'),
-  status: z.enum(['True', 'False', 'Unknown']).describe('Whether it is so.'),
-  reason: z.string().max(128).describe('Why, in one permanent word.'),
-  message: z.string().max(1024).describe('Why, for people.'),
-  lastTransitionTime: time('When status last changed.'),
-  observedGeneration: z.int().describe('The generation of the spec that this speaks of.'),
-});
-
 const SpotPoolStatus = z
   .object({
     observedGeneration: z.int().optional().describe('The generation of the spec that this status speaks of.'),
@@ -576,12 +563,9 @@ const SpotPoolStatus = z
       .optional()
       .describe('What the machines cost by the hour, disk and bandwidth included.'),
     currency: z.string().max(8).optional().describe('The currency of the account: CNY or USD.'),
-    conditions: z
-      .array(ConditionStatus)
-      .max(32)
-      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
-      .optional()
-      .describe('Ready, Reconciling, Stalled, CapacityAvailable, CredentialsValid, GatewaySynced and others.'),
+    conditions: ConditionList.optional().describe(
+      'Ready, Reconciling, Stalled, CapacityAvailable, CredentialsValid, GatewaySynced and others.',
+    ),
     account: z
       .string()
       .max(128)

@@ -10,6 +10,7 @@ import { kinds } from '../api/kinds.ts';
 import { parseSpec } from '../api/parse.ts';
 import type { SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
+import { reconcileLogPilot } from '../logpilot/reconcile.ts';
 import { serveControl } from '../store/local/control.ts';
 import { type LocalStore, openLocalStore } from '../store/local/local-store.ts';
 
@@ -391,5 +392,57 @@ describe('without an operator', () => {
   it('prints a stack trace with --debug only', async () => {
     const { err } = await runCli(['get', 'sp', '--debug']);
     expect(err).toMatch(/^error: There is no state .*\nStoreError: There is no state .*\n {4}at /);
+  });
+});
+
+describe('a kind without a size of its own', () => {
+  beforeEach(async () => {
+    const text = `apiVersion: log.aiops.org/v1
+kind: LogPilot
+metadata: {name: a}
+spec:
+  lokiURL: http://127.0.0.1:3100
+  lokiPromQL: '{app="a"}'
+  llmEndpoint: http://127.0.0.1:11434/v1
+  llmToken: sk-verysecret
+  llmModel: qwen2:7b
+  feishuWebhook: https://open.feishu.cn/verysecret
+`;
+    writeFileSync(join(root, 'pools', 'pilot.yaml'), text);
+    await store.refresh();
+    const at = { namespace: 'default', name: 'a' };
+    await reconcileLogPilot(at, { store, clock: createFakeClock(), mayAct: () => true });
+  });
+
+  it('is listed apart from the pool of the same name', async () => {
+    expect((await run('get', 'logpilots')).out).toBe(
+      'NAME   READY     STATUS         MODEL      AGE\na      Unknown   NotYetServed   qwen2:7b   5m\n',
+    );
+    expect((await run('get', 'lp', '-o', 'name')).out).toBe('logpilot.log.aiops.org/a\n');
+    expect((await run('get', 'sp', 'a', '-o', 'name')).out).toBe('spotpool.demo.aiops.org/a\n');
+  });
+
+  it('is described, without its secrets, and says what it does', async () => {
+    const { code, out } = await run('describe', 'logpilot', 'a');
+    expect(code).toBe(0);
+    expect(out).toMatch(/lokiPromQL: "?'?\{app="a"\}/);
+    expect(out).toMatch(/Ready +Unknown +NotYetServed .*no logs are read/);
+    expect(out).not.toContain('verysecret');
+    expect((await run('get', 'lp', '-o', 'yaml')).out).not.toContain('verysecret');
+  });
+
+  it('cannot be scaled, and the reader learns what can', async () => {
+    expect(await run('scale', 'logpilot', 'a', '--replicas', '1')).toEqual({
+      code: 2,
+      out: '',
+      err: expect.stringContaining('logpilots have no size and cannot be scaled; what can be scaled: spotpools'),
+    });
+  });
+
+  it('is deleted, and the pool of the same name stays', async () => {
+    const { code, out } = await runOnRealClock('delete', 'logpilot', 'a');
+    expect({ code, out }).toEqual({ code: 0, out: 'logpilot.log.aiops.org "a" deleted\n' });
+    expect((await run('get', 'lp')).out).toBe('');
+    expect((await run('get', 'sp', 'a', '-o', 'name')).out).toBe('spotpool.demo.aiops.org/a\n');
   });
 });

@@ -14,6 +14,7 @@ not the deletion.
 Examples:
   aiops delete spotpool my-pool
   aiops delete sp/a sp/b --wait=false
+  aiops delete logpilot my-pilot
   aiops delete -f pools/old.yaml --timeout 10m`;
 
 /** `aiops delete`. */
@@ -21,7 +22,7 @@ export function deleteCommand(io: CliIo): Command {
   const command = new Command('delete')
     .description('delete objects, and wait until they are gone')
     .helpGroup('Change:')
-    .argument('[kind]', 'what it is: spotpool, spotpools or sp; or KIND/NAME')
+    .argument('[kind]', 'what it is: spotpool, spotpools or sp, logpilot, logpilots or lp; or KIND/NAME')
     .argument('[name...]', 'names; none with KIND/NAME')
     .addOption(fileOption('delete the objects that these manifests describe'))
     .addOption(new Option('--wait [boolean]', 'wait until they are gone').argParser(yesOrNo).default(true))

@@ -11,6 +11,7 @@ shown.
 Examples:
   aiops describe spotpool my-pool
   aiops describe sp/a sp/b
+  aiops describe logpilot my-pilot
   aiops describe sp                     every pool of the namespace`;
 
 /** `aiops describe`. */
@@ -18,7 +19,7 @@ export function describeCommand(io: CliIo): Command {
   const command = new Command('describe')
     .description('tell everything that is known of an object, and why it is as it is')
     .helpGroup('Look:')
-    .argument('<kind>', 'what it is: spotpool, spotpools or sp; or KIND/NAME')
+    .argument('<kind>', 'what it is: spotpool, spotpools or sp, logpilot, logpilots or lp; or KIND/NAME')
     .argument('[name...]', 'names; none with KIND/NAME')
     .addHelpText('after', EXAMPLES);
   return addStateOption(addNamespaceOption(command), io).action(

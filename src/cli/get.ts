@@ -10,6 +10,7 @@ follow on standard error. NOTE tells what no other column does: scaled to N
 
 Examples:
   aiops get spotpools
+  aiops get logpilots
   aiops get sp my-pool -o yaml          also: sp/my-pool, spotpool/my-pool
   aiops get sp -A -o wide               all namespaces, all columns
   aiops get sp -w                       print changes as they happen, until Ctrl-C
@@ -20,7 +21,7 @@ export function getCommand(io: CliIo): Command {
   const command = new Command('get')
     .description('list objects, as kubectl does')
     .helpGroup('Look:')
-    .argument('<kind>', 'what it is: spotpool, spotpools or sp; or KIND/NAME')
+    .argument('<kind>', 'what it is: spotpool, spotpools or sp, logpilot, logpilots or lp; or KIND/NAME')
     .argument('[name...]', 'names; none with KIND/NAME')
     .option('-A, --all-namespaces', 'in all namespaces')
     .addOption(new Option('-o, --output <format>', 'output format').choices(['wide', 'yaml', 'json', 'name']))

@@ -2,6 +2,7 @@ import { stringify } from 'yaml';
 import type { KubeObject } from '../api/meta.ts';
 import { type Table, tableOf } from '../api/table.ts';
 import type { EpochMs } from '../lib/clock.ts';
+import { kubernetesWords } from '../store/local/yaml-words.ts';
 import { notesOf } from './state.ts';
 import { resourceOf, type Target } from './target.ts';
 import { columnsText } from './text.ts';
@@ -42,10 +43,16 @@ export function documentText(
 /** What JSON leaves as it is although a terminal may obey it. */
 const UNESCAPED = /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
-/** Data for programs, harmless on a terminal too. JSON stays true to the letter; in YAML such signs become `�`. */
+/**
+ * Data for programs, harmless on a terminal too. JSON stays true to the letter; in YAML such signs become `�`, and texts
+ * that Kubernetes would take for something else stand in quotes.
+ */
 export function dataText(format: 'json' | 'yaml', value: unknown): string {
   if (format === 'json') return `${JSON.stringify(value, null, 4).replaceAll(UNESCAPED, escaped)}\n`;
-  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false }).replaceAll(UNESCAPED, '\u{fffd}');
+  return stringify(value, { customTags: kubernetesWords, lineWidth: 0, aliasDuplicateObjects: false }).replaceAll(
+    UNESCAPED,
+    '\u{fffd}',
+  );
 }
 
 function escaped(sign: string): string {

@@ -41,7 +41,7 @@ describe('a command that is written wrongly', () => {
     [['frobnicate'], "error: unknown command 'frobnicate'\n"],
     [['get'], "error: missing required argument 'kind'\n"],
     [['get', 'sp', '--watsh'], "error: unknown option '--watsh' (Did you mean --watch?)\n"],
-    [['get', 'pods'], 'error: there is no kind "pods"; there is: spotpools, spotpool, sp\n'],
+    [['get', 'pods'], 'error: there is no kind "pods"; there is: spotpools, spotpool, sp; logpilots, logpilot, lp\n'],
     [
       ['get', 'sp', 'a', '-A'],
       'error: an object cannot be named across all namespaces; use -n NAMESPACE instead of -A\n',
@@ -75,7 +75,10 @@ describe('a command that is written wrongly', () => {
       `error: option '--timeout <duration>' argument '5' is invalid. "5" is not a duration; write for instance 20s, 5m or 1h30m\n`,
     ],
     [['validate'], "error: required option '-f, --filename <path>' not specified\n"],
-    [['crds', '--json-schema', 'pod'], 'error: there is no kind "pod"; there is: spotpools, spotpool, sp\n'],
+    [
+      ['crds', '--json-schema', 'pod'],
+      'error: there is no kind "pod"; there is: spotpools, spotpool, sp; logpilots, logpilot, lp\n',
+    ],
     [
       ['plan', '-f', '-', '--egress', 'all'],
       "error: option '--egress <mode>' argument 'all' is invalid. Allowed choices are default, loopback.\n",

@@ -1,3 +1,4 @@
+import { kinds } from '../api/kinds.ts';
 import { type KubeObject, keyText } from '../api/meta.ts';
 import { parseSpec } from '../api/parse.ts';
 import { callControl } from '../store/local/control-client.ts';
@@ -16,10 +17,11 @@ export interface ScaleOptions {
 /**
  * Scales each object that is named.
  * @throws {StoreError} what the operator answers, or that none is running
- * @throws {CliError} when some were not there; the others are scaled
+ * @throws {CliError} when the kind has no size, or when some were not there; the others are scaled
  */
 export async function scale(words: readonly string[], options: ScaleOptions, io: CliIo): Promise<void> {
   const target = targetOf(words);
+  if (target.definition.scale === undefined) throw notScalable(target);
   if (target.names.length === 0)
     throw usageError('name what to scale, for instance: aiops scale sp my-pool --replicas 3');
   const missing: string[] = [];
@@ -32,6 +34,13 @@ export async function scale(words: readonly string[], options: ScaleOptions, io:
     }
   }
   if (missing.length > 0) throw new CliError(missing.join('; '));
+}
+
+function notScalable({ definition }: Target): CliError {
+  const scalable = kinds.filter(({ scale }) => scale !== undefined).map(({ plural }) => plural);
+  return usageError(
+    `${definition.plural} have no size and cannot be scaled; what can be scaled: ${scalable.join(', ')}`,
+  );
 }
 
 async function scaleOne(target: Target, name: string, options: ScaleOptions, io: CliIo): Promise<void> {

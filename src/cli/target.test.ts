@@ -22,12 +22,26 @@ describe('targetOf', () => {
   });
 
   it.each([
-    [['pods'], 'there is no kind "pods"; there is: spotpools, spotpool, sp'],
+    ['lp', 'a'],
+    ['logpilots', 'a'],
+    ['LogPilot/a'],
+    ['logpilot.log.aiops.org/a'],
+    ['logpilots.v1.log.aiops.org', 'a'],
+  ])('tells a LogPilot by %s %s', (...words) => {
+    expect(targetOf(words.filter((word) => word !== undefined))).toMatchObject({
+      kind: { apiVersion: 'log.aiops.org/v1', kind: 'LogPilot' },
+      names: ['a'],
+    });
+  });
+
+  it.each([
+    [['pods'], 'there is no kind "pods"; there is: spotpools, spotpool, sp; logpilots, logpilot, lp'],
     [['sp/a', 'b'], '"sp/a b": write KIND NAME or KIND/NAME, for instance sp my-pool or sp/my-pool'],
     [['sp/'], '"sp/": write KIND NAME or KIND/NAME, for instance sp my-pool or sp/my-pool'],
     [['sp/a/b'], '"sp/a/b": write KIND NAME or KIND/NAME, for instance sp my-pool or sp/my-pool'],
     [['/a'], '"/a": write KIND NAME or KIND/NAME, for instance sp my-pool or sp/my-pool'],
-    [['pods/a'], 'there is no kind "pods"; there is: spotpools, spotpool, sp'],
+    [['sp/a', 'lp/a'], '"sp/a lp/a" names several kinds; one command is about one kind'],
+    [['pods/a'], 'there is no kind "pods"; there is: spotpools, spotpool, sp; logpilots, logpilot, lp'],
   ])('refuses %j', (words, message) => {
     expect(() => targetOf(words)).toThrow(expect.objectContaining({ name: 'CliError', exitCode: 2, message }));
   });

@@ -15,6 +15,15 @@ spec:
   securityGroupIds: [sg-aglabemo]
   imageId: img-5gn3j31i
 `;
+const pilot = `apiVersion: log.aiops.org/v1
+kind: LogPilot
+metadata: {name: a}
+spec:
+  lokiURL: http://127.0.0.1:3100
+  lokiPromQL: '{app="a"}'
+  llmEndpoint: http://127.0.0.1:11434/v1
+  llmModel: qwen2:7b
+`;
 const withSecret = `${good}  credentialsSecretRef: {name: keys}\n`;
 const secret = (entries: string): string =>
   `---\napiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {${entries}}\n`;
@@ -23,6 +32,11 @@ const validate = (stdin: string): ReturnType<typeof runCli> => runCli(['validate
 describe('validate', () => {
   it.each([
     ['one object', good, '1 object is valid\n'],
+    [
+      'a LogPilot and its Secret',
+      `${pilot}  llmTokenSecretRef: {name: keys}\n  feishuWebhookSecretRef: {name: keys}\n${secret('token: t, webhook: w')}`,
+      '2 objects are valid\n',
+    ],
     ['a pool and its Secret', withSecret + secret('secretId: i, secretKey: k'), '2 objects are valid\n'],
   ])('accepts %s', async (_name, stdin, out) => {
     expect(await validate(stdin)).toEqual({ code: 0, out, err: '' });
@@ -48,6 +62,32 @@ describe('validate', () => {
     const { code, err } = await validate(stdin);
     expect({ code, err }).toEqual({ code: 0, err: `warning: stdin:1:1: SpotPool default/a: ${warning}\n` });
     expect(err).not.toMatch(/AKIDsecret|verysecret/);
+  });
+
+  it.each([
+    [
+      'secrets in the manifest',
+      `${pilot}  llmToken: sk-verysecret\n  feishuWebhook: https://open.feishu.cn/verysecret\n`,
+      [
+        'spec.llmToken: everyone who may read this object can read it; put it into a Secret (llmTokenSecretRef)',
+        'spec.feishuWebhook: everyone who may read this object can read it; put it into a Secret (feishuWebhookSecretRef)',
+      ],
+    ],
+    [
+      'a Secret without the entry',
+      `${pilot}  feishuWebhookSecretRef: {name: keys}\n${secret('hook: x')}`,
+      ['spec.feishuWebhookSecretRef.name: Secret default/keys has no entry "webhook"'],
+    ],
+    [
+      'an empty webhook',
+      `${pilot}  feishuWebhook: ""\n`,
+      ['spec.feishuWebhook: is empty: nobody will be told of anything'],
+    ],
+  ])('warns of %s of a LogPilot and accepts it', async (_name, stdin, warnings) => {
+    const { code, err } = await validate(stdin);
+    const lines = warnings.map((warning) => `warning: stdin:1:1: LogPilot default/a: ${warning}\n`);
+    expect({ code, err }).toEqual({ code: 0, err: lines.join('') });
+    expect(err).not.toContain('verysecret');
   });
 
   it.each(['', '# a comment\n---\n'])('does not take the empty %j for a success', async (stdin) => {

@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { offering } from '../../test/builders/launch-order.ts';
 import { candidate, desired, intent, memo, NOW, observation, pool, record } from '../../test/builders/spotpool.ts';
-import type { Condition } from '../api/meta.ts';
 import { toTime } from '../api/meta.ts';
 import type { SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
 import { CloudError } from '../cloud/errors.ts';
 import type { Done, Restraint } from './act.ts';
 import type { LimitReason } from './brakes.ts';
-import { conditionsOf, conditionsOfFailure, mergeConditions } from './conditions.ts';
+import { conditionsOf, conditionsOfFailure } from './conditions.ts';
 import type { Observation } from './observe.ts';
 import type { Desired } from './plan.ts';
 
@@ -173,31 +172,6 @@ describe('each condition', () => {
       ({ type }) => type === 'CapacityAvailable',
     )?.message;
     expect(message).toContain('2026-11-01T00:03:00Z');
-  });
-});
-
-describe('merging', () => {
-  const verdict = { type: 'Ready', status: 'True', reason: 'EnoughMachines', message: '2 machines answer.' } as const;
-  const old: Condition = { ...verdict, lastTransitionTime: '2026-10-01T00:00:00Z', observedGeneration: 1 };
-
-  it.each([
-    { name: 'a new message', change: { message: '3 machines answer.' }, moves: false },
-    { name: 'a new reason', change: { reason: 'Paused' }, moves: false },
-    { name: 'a new status', change: { status: 'False' as const }, moves: true },
-  ])('$name moves the time of transition: $moves', ({ change, moves }) => {
-    const [merged] = mergeConditions([old], [{ ...verdict, ...change }], 2, NOW);
-    expect(merged).toEqual({
-      ...verdict,
-      ...change,
-      observedGeneration: 2,
-      lastTransitionTime: moves ? toTime(NOW) : old.lastTransitionTime,
-    });
-  });
-
-  it('begins a condition that is new, drops one that is not told any more, and cuts what is too long', () => {
-    const merged = mergeConditions([{ ...old, type: 'Old' }], [{ ...verdict, message: 'x'.repeat(2000) }], 1, NOW);
-    expect(merged.map(({ type, lastTransitionTime }) => [type, lastTransitionTime])).toEqual([['Ready', toTime(NOW)]]);
-    expect(merged[0]?.message).toHaveLength(1024);
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Condition } from '../api/meta.ts';
+import type { Verdict } from '../api/conditions.ts';
 import { toTime } from '../api/meta.ts';
 import type { SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
 import type { CloudError } from '../cloud/errors.ts';
@@ -7,22 +7,6 @@ import type { Done, Restraint } from './act.ts';
 import type { Brake } from './brakes.ts';
 import type { Observation } from './observe.ts';
 import type { Desired } from './plan.ts';
-
-type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
-
-/** Replaces conditions by type. `lastTransitionTime` moves only when the status does; types no longer told are dropped. */
-export function mergeConditions(
-  before: readonly Condition[],
-  verdicts: readonly Verdict[],
-  generation: number,
-  now: EpochMs,
-): Condition[] {
-  return verdicts.map((verdict) => {
-    const old = before.find(({ type }) => type === verdict.type);
-    const lastTransitionTime = old?.status === verdict.status ? old.lastTransitionTime : toTime(now);
-    return { ...verdict, message: verdict.message.slice(0, 1024), lastTransitionTime, observedGeneration: generation };
-  });
-}
 
 const is = (type: string, yes: boolean, reason: string, message: string): Verdict => ({
   type,

@@ -1,3 +1,4 @@
+import { mergeConditions } from '../api/conditions.ts';
 import { toTime } from '../api/meta.ts';
 import type { HistoryEntry, InstanceStatus, LaunchIntent, SpotPool, SpotPoolStatus } from '../api/spotpool.ts';
 import type { Offering } from '../cloud/cloud.ts';
@@ -9,7 +10,7 @@ import { fromMicros, toMicros } from '../lib/money.ts';
 import type { Done, Restraint } from './act.ts';
 import { launchesOf } from './brakes.ts';
 import type { Obstacle } from './conditions.ts';
-import { conditionsOf, conditionsOfFailure, mergeConditions } from './conditions.ts';
+import { conditionsOf, conditionsOfFailure } from './conditions.ts';
 import { withHistory } from './history.ts';
 import { hourlySavingsOf, spendOf } from './ledger.ts';
 import type { Machine } from './machine.ts';

@@ -55,7 +55,9 @@ export async function startLocal(options: Partial<LocalStoreOptions> = {}): Prom
     logged,
     write(file, content) {
       const text =
-        typeof content === 'string' ? content : content.map((object) => `---\n${stringify(object)}`).join('');
+        typeof content === 'string'
+          ? content
+          : content.map((object) => `---\n${stringify(object, { version: '1.1' })}`).join('');
       writeFileSync(join(manifestsDir, file), text);
     },
     async restart(more) {

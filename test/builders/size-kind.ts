@@ -14,7 +14,7 @@ export const SizeKind: KindDefinition<{ size: number; replicas?: number; secretK
   specSchema: z.strictObject({
     size: z.int32().min(0).max(1000),
     replicas: z.int32().min(0).max(10).optional(),
-    secretKey: z.string().meta({ format: 'password' }).optional(),
+    secretKey: z.string().max(128).meta({ format: 'password' }).optional(),
   }),
   statusSchema: z.object({}),
   rules: [],

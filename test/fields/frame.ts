@@ -29,6 +29,13 @@ export interface FieldRow<O extends Observers> {
   readonly base?: RawSpec;
 }
 
+/** One leaf of a kind that is kept and not served yet: the two values must be accepted, and nothing more can be said. */
+export interface UnservedRow {
+  readonly leaf: string;
+  readonly values: readonly [unknown, unknown];
+  readonly base?: RawSpec;
+}
+
 /** The paths of everything in a schema that holds a value: a list or a map of plain values is one leaf. */
 export function leavesOf(shape: Shape, path = ''): string[] {
   const inner = shape.items !== undefined && isNested(shape.items) ? shape.items : undefined;
@@ -87,6 +94,36 @@ export function describeFields<O extends Observers>(
       }
       expect(seen).toEqual(shows);
       expect(seen[0]).not.toEqual(seen[1]);
+    });
+  });
+}
+
+/**
+ * A kind whose fields do nothing yet must say so on each of its objects, whatever they hold. `say` answers the conditions
+ * of an object with this spec as `status reason`, by type. A kind that begins to serve fails here, and needs rows of the
+ * other sort.
+ */
+export function describeUnserved(
+  kind: KindDefinition,
+  options: {
+    readonly base: RawSpec;
+    readonly rows: readonly UnservedRow[];
+    readonly say: (raw: RawSpec) => Promise<Readonly<Record<string, string>>>;
+  },
+): void {
+  const { base, rows, say } = options;
+  describe(`no field of ${kind.kind} does anything yet, and its objects say so`, () => {
+    it('has a row for each leaf of the schema, and no other', () => {
+      expect(gaps(leavesOf(shapeOf(kind.specSchema)), rows)).toEqual([]);
+    });
+
+    it.each(rows)('$leaf', async (row) => {
+      const [one, other] = row.values.map((value) => specWith(base, row, value));
+      expect(one).not.toEqual(other);
+      for (const spec of [one, other]) {
+        expect(parseSpec(kind, spec)).toMatchObject({ ok: true });
+        expect(await say(spec ?? {})).toEqual({ Ready: 'Unknown NotYetServed' });
+      }
     });
   });
 }

@@ -32,6 +32,17 @@ describe('readManifests', () => {
     expect(documents[0]?.spec).toEqual({ size: 3 });
   });
 
+  it('reads words, marks and their names as Kubernetes does', () => {
+    const { documents, problems } = read(
+      `${head}metadata: {name: a, labels: {x: }, annotations: {Example.ORG/Key: v}}\nspec: {size: 0100}\n`,
+    );
+    expect(problems).toEqual([]);
+    expect(documents[0]).toMatchObject({
+      spec: { size: 64 },
+      metadata: { labels: { x: '' }, annotations: { 'Example.ORG/Key': 'v' } },
+    });
+  });
+
   it('accepts what kubectl get -o yaml prints', () => {
     const printed = {
       ...sizeRef,

@@ -9,6 +9,7 @@ import { type Finding, isRecord, type ManifestMetadata, readMetadata, suggestion
 import { isPlainKind, readConfigMap, readSecret } from './plain-kinds.ts';
 import { positionOf } from './positions.ts';
 import { type ManifestProblem, problemText } from './problem.ts';
+import { kubernetesWords } from './yaml-words.ts';
 
 /** Parses a spec as the user wrote it. Paths are relative to the spec, and messages name the field themselves. */
 export type ParseSpec = (
@@ -101,7 +102,12 @@ export function readManifests(files: readonly ManifestFile[], options: ReadOptio
 
 function candidatesOf(file: ManifestFile, problems: ManifestProblem[]): readonly Candidate[] {
   const lines = new LineCounter();
-  const documents = parseAllDocuments(file.text, { lineCounter: lines, prettyErrors: false, merge: true });
+  const documents = parseAllDocuments(file.text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    merge: true,
+    customTags: kubernetesWords,
+  });
   if (!Array.isArray(documents)) return [];
   return documents.flatMap((document: Document): readonly Candidate[] => {
     const faults = [...document.errors, ...document.warnings];

@@ -60,10 +60,15 @@ export function readMetadata(given: unknown): { metadata?: ManifestMetadata; fin
     metadata: {
       name: given['name'] as string,
       namespace: namespace as string,
-      labels: (given['labels'] ?? {}) as Record<string, string>,
-      annotations: withoutLastApplied((given['annotations'] ?? {}) as Record<string, string>),
+      labels: marksOf(given['labels']),
+      annotations: withoutLastApplied(marksOf(given['annotations'])),
     },
   };
+}
+
+/** A mark without a value is an empty one. */
+function marksOf(given: unknown): Record<string, string> {
+  return Object.fromEntries(Object.entries(given ?? {}).map(([key, value]) => [key, (value ?? '') as string]));
 }
 
 function withoutLastApplied({ [LAST_APPLIED]: _, ...annotations }: Record<string, string>): Record<string, string> {
@@ -112,19 +117,22 @@ function checkMarks(given: unknown, field: 'labels' | 'annotations'): readonly F
   if (!isRecord(given)) return [{ path, message: `is ${shown(given)}; it must be a map of text to text` }];
   const entries = Object.entries(given);
   const findings = entries.flatMap(([key, value]) => checkMark([...path, key], key, value, field));
-  const bytes = entries.reduce((sum, [key, value]) => sum + Buffer.byteLength(`${key}${String(value)}`), 0);
-  if (bytes <= MAX_ANNOTATION_BYTES) return findings;
+  const bytes = entries.reduce((sum, [key, value]) => sum + Buffer.byteLength(`${key}${String(value ?? '')}`), 0);
+  if (field === 'labels' || bytes <= MAX_ANNOTATION_BYTES) return findings;
   return [...findings, { path, message: `hold ${bytes} bytes; ${MAX_ANNOTATION_BYTES} are allowed` }];
 }
 
 function checkMark(path: readonly string[], key: string, value: unknown, field: string): readonly Finding[] {
   const slash = key.indexOf('/');
   const prefix = slash < 0 ? undefined : key.slice(0, slash);
-  const isGoodKey = QUALIFIED.test(key.slice(slash + 1)) && (prefix === undefined || isSubdomain(prefix));
+  // Of annotations the case of the prefix does not matter.
+  const domain = field === 'annotations' ? prefix?.toLowerCase() : prefix;
+  const isGoodKey = QUALIFIED.test(key.slice(slash + 1)) && (domain === undefined || isSubdomain(domain));
   if (!isGoodKey) {
     const allowed = 'at most 63 letters, digits, "-", "_" and ".", if need be behind a DNS name and "/"';
     return [{ path, message: `is not a good key; allowed are ${allowed}` }];
   }
+  if (value === null) return [];
   if (typeof value !== 'string') return [{ path, message: `is ${shown(value)}; it must be text: put it in quotes` }];
   if (field === 'annotations' || value === '' || QUALIFIED.test(value)) return [];
   return [{ path, message: `is ${shown(value)}; a label holds at most 63 letters, digits, "-", "_" and "."` }];

@@ -7,7 +7,7 @@ import { uuid5 } from '../../lib/uuid.ts';
 import { type Change, type ObjectTable, objectId } from '../object-table.ts';
 import { type KindRef, StoreError } from '../store.ts';
 import type { ManifestDocument, ParseSpec } from './manifests.ts';
-import { MASK, maskKeys } from './mask.ts';
+import { isMasked, maskKeys } from './mask.ts';
 import { isPlainKind } from './plain-kinds.ts';
 import { type FolderStep, type Known, planFolder, type Seen } from './plan.ts';
 import type { ManifestProblem } from './problem.ts';
@@ -76,7 +76,7 @@ function originOf(row: StoredObject, definition: KindDefinition | undefined): Or
   const { override, origin } = row;
   return {
     ...origin,
-    isMasked: JSON.stringify(origin.raw).includes(JSON.stringify(MASK)),
+    isMasked: isMasked(origin.raw),
     ...(definition ? { definition } : {}),
     ...(override ? { override } : {}),
   };
