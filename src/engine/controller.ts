@@ -79,6 +79,8 @@ export interface Controller extends Sources {
    * @returns the keys whose reconcile did not end
    */
   drain(graceMs: number): Promise<readonly string[]>;
+  /** Takes no more keys and aborts running reconciles at once, without waiting for them. */
+  abort(reason: Error): void;
   /** Keys whose reconcile goes on long after its signal was aborted. */
   hung(): readonly string[];
 }
@@ -167,6 +169,11 @@ export function createController(options: ControllerOptions, edges: ControllerEd
       enough.abort();
       cancel();
       return [...runs.keys()];
+    },
+    abort(reason) {
+      isStopping = true;
+      queue.shutDown();
+      for (const run of runs.values()) run.stop.abort(reason);
     },
     hung() {
       const limit = clock.monotonic() - timeoutMs - HUNG_AFTER_MS;

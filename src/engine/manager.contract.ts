@@ -5,6 +5,7 @@ import type { KubeObject, ObjectKey } from '../api/meta.ts';
 import type { KindRef, Store } from '../store/store.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import type { Reconcile } from './controller.ts';
+import type { Election } from './election.ts';
 import { createManager, type ManagerOptions } from './manager.ts';
 
 /** A store to drive a manager over, and the hands of a user. */
@@ -32,7 +33,12 @@ export function describeManager(name: string, open: (clock: FakeClock) => Promis
     const setUp = async (reconcile: (store: Store) => Reconcile, options: Partial<ManagerOptions> = {}) => {
       const clock = createFakeClock();
       const world = await open(clock);
-      ends.push(() => world.close());
+      let closing: Promise<void> | undefined;
+      const close = (): Promise<void> => {
+        closing ??= world.close();
+        return closing;
+      };
+      ends.push(close);
       const { log, of } = captureLog();
       const metrics = createMetrics();
       const ports = { healthPort: false, metricsPort: false } as const;
@@ -55,7 +61,7 @@ export function describeManager(name: string, open: (clock: FakeClock) => Promis
         });
         await until(clock, () => manager.probes.unready().length === 0);
       };
-      return { clock, world, manager, metrics, runs, stop, start, of };
+      return { clock, world, manager, metrics, runs, stop, start, of, close };
     };
     const idle = () => async () => ({});
 
@@ -165,8 +171,34 @@ export function describeManager(name: string, open: (clock: FakeClock) => Promis
       expect(manager.probes.unhealthy()).toEqual([]);
     });
 
+    it('as a standby is ready and looks at nothing, and once elected at all that is there', async () => {
+      const ended = Promise.withResolvers<'stopped'>();
+      let elect: (() => void) | undefined;
+      const election: Election = {
+        run: (signal, onElected) => {
+          elect = onElected;
+          signal.addEventListener('abort', () => ended.resolve('stopped'));
+          return ended.promise;
+        },
+        mayAct: () => true,
+        isLeader: () => true,
+        release: async () => {},
+        problem: () => undefined,
+      };
+      const { clock, world, manager, runs, start } = await setUp(idle, { election });
+      await world.apply('a', 1);
+      await start();
+      await world.apply('b', 1);
+      await clock.advance(60_000);
+      expect(runs).toEqual([]);
+      expect(manager.probes.unready()).toEqual([]);
+      elect?.();
+      await until(clock, () => runs.length === 2);
+      expect(runs.toSorted()).toEqual(['a', 'b']);
+    });
+
     it('stops taking objects, lets what runs end, and looks at nothing afterwards', async () => {
-      const { clock, world, runs, stop, start } = await setUp(
+      const { clock, world, runs, stop, start, close } = await setUp(
         () => () => new Promise((resolve) => clock.after(5000, () => resolve({ requeueAfterMs: 1 }))),
       );
       await world.apply('a', 1);
@@ -176,6 +208,9 @@ export function describeManager(name: string, open: (clock: FakeClock) => Promis
       await world.apply('b', 1);
       await clock.advance(100_000);
       expect(runs).toEqual(['a']);
+      // A store may have waits of its own until it is closed.
+      await close();
+      await clock.settle();
       expect(clock.waiting).toBe(0);
     });
 

@@ -3,6 +3,7 @@ import type { Store } from '../store/store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Controller, type ControllerOptions, createController } from './controller.ts';
+import type { Election } from './election.ts';
 import { type Endpoint, healthPages, listen, metricsPages, type Probes } from './endpoints.ts';
 import { createEngineMetrics } from './engine-metrics.ts';
 import { createEventRecorder } from './events.ts';
@@ -34,9 +35,11 @@ export interface ManagerOptions {
   readonly metricsPort: number | false;
   /** At a stop, how long running work may take to end; default 30,000. */
   readonly graceMs?: number;
-  /** Whether this process is the one that acts; default: always. */
+  /** Decides which one of several processes acts; default: this one does. */
+  readonly election?: Election;
+  /** Another thing that must allow this process to act; default: nothing else is asked. */
   readonly mayAct?: () => boolean;
-  /** The last thing done at a stop, for what still has to be written. Gets five seconds. */
+  /** The last thing done at a stop before the lease is given up, for what still has to be written. Gets five seconds. */
   readonly flush?: () => Promise<void>;
   /** Hides secrets in the notes of events. */
   readonly redact?: (text: string) => string;
@@ -56,18 +59,25 @@ export interface Manager {
   /** What `/healthz` and `/readyz` answer. */
   readonly probes: Probes;
   /**
-   * Starts everything in order: servers, watches, runnables that need no leadership, controllers with the other
-   * runnables. When `signal` is aborted, stops in order: intake, running work (within the grace), watches, servers, flush.
-   * Resolves when all that is done. Once a manager.
+   * Starts everything in order: servers, watches, runnables that need no leadership, election, controllers with the other
+   * runnables. When `signal` is aborted, stops in order: intake, running work (within the grace), watches, servers, flush,
+   * lease. Resolves when all that is done. Once a manager.
+   * @throws {LeadershipLost} at once, with everything aborted and nothing awaited or written: the process has to end
    * @throws {Error} when a port cannot be had, or what a runnable failed with; everything has been stopped then, too
    */
   run(signal: AbortSignal): Promise<void>;
 }
 
+/** Another process may act from now on. Whoever sees it ends this process with code 1, without waiting for anything. */
+export class LeadershipLost extends Error {
+  override readonly name = 'LeadershipLost';
+}
+
 type Phase = 'new' | 'starting' | 'started' | 'stopping';
 
 export function createManager(options: ManagerOptions): Manager {
-  const { store, clock, log, metrics, graceMs = 30_000, mayAct = () => true, newId } = options;
+  const { store, clock, log, metrics, graceMs = 30_000, election, newId } = options;
+  const mayAct = (): boolean => (options.mayAct?.() ?? true) && (election?.mayAct() ?? true);
   const engineMetrics = createEngineMetrics(metrics);
   const recordEvent = createEventRecorder(options);
   const edges = { clock, log, metrics: engineMetrics, mayAct, recordEvent, ...(newId ? { newId } : {}) };
@@ -79,10 +89,15 @@ export function createManager(options: ManagerOptions): Manager {
   const watches = new AbortController();
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {}); // Whoever waits sees it; nobody may.
-  const running: Promise<void>[] = [];
+  const candidacy = new AbortController();
+  const lost = Promise.withResolvers<never>();
+  lost.promise.catch(() => {});
+  const running: { readonly needsLeadership: boolean; readonly ended: Promise<void> }[] = [];
   const endpoints: Endpoint[] = [];
   let ports: Manager['ports'] = {};
   let phase: Phase = 'new';
+  let isLost = false;
+  let campaign = Promise.resolve();
 
   const probes: Probes = {
     unhealthy: () => [
@@ -114,13 +129,12 @@ export function createManager(options: ManagerOptions): Manager {
 
   const runAll = (needsLeadership: boolean): void => {
     for (const runnable of runnables.filter((candidate) => candidate.needsLeadership === needsLeadership)) {
-      running.push(
-        runnable.run(intake.signal).catch((error: unknown) => {
-          if (intake.signal.aborted) return;
-          log.error('a part failed; stopping', { part: runnable.name, error });
-          failed.reject(error);
-        }),
-      );
+      const ended = runnable.run(intake.signal).catch((error: unknown) => {
+        if (intake.signal.aborted) return;
+        log.error('a part failed; stopping', { part: runnable.name, error });
+        failed.reject(error);
+      });
+      running.push({ needsLeadership, ended });
     }
   };
 
@@ -135,32 +149,82 @@ export function createManager(options: ManagerOptions): Manager {
     if (phase === 'stopping') return;
     if (unsynced.size > 0) log.warn('not all objects have been read yet', { controllers: [...unsynced] });
     runAll(false);
+    if (!election) act(syncs);
+    phase = 'started';
+    log.info('started', { ...ports });
+    if (election) campaign = stand(election, syncs);
+  };
+
+  /** What only one of several processes may do. */
+  const act = (syncs: readonly Promise<void>[]): void => {
     controllers.forEach((controller, index) => {
       void syncs[index]?.then(() => {
         if (phase !== 'stopping') controller.start(intake.signal);
       });
     });
     runAll(true);
-    phase = 'started';
-    log.info('started', { ...ports });
+  };
+
+  const stand = async (candidate: Election, syncs: readonly Promise<void>[]): Promise<void> => {
+    const won = (): void => {
+      if (phase !== 'stopping') act(syncs);
+    };
+    const ending = await candidate.run(candidacy.signal, won).catch((error: unknown) => {
+      log.error('the election broke', { error });
+      return 'lost' as const;
+    });
+    if (ending === 'lost') abandon();
+  };
+
+  /** Everything at once: whoever leads next acts soon, and nothing here may be in its way. */
+  const abandon = (): void => {
+    phase = 'stopping';
+    isLost = true;
+    const reason = new LeadershipLost('this process has lost the lease; another one may act from now on');
+    intake.abort(reason);
+    for (const controller of controllers) controller.abort(reason);
+    watches.abort(reason);
+    for (const endpoint of endpoints) void endpoint.close();
+    lost.reject(reason);
   };
 
   const stop = async (): Promise<void> => {
     phase = 'stopping';
-    intake.abort(new DOMException('the process is stopping', 'AbortError'));
-    const [drained] = await Promise.all([
+    const reason = new DOMException('the process is stopping', 'AbortError');
+    if (!election?.isLeader()) candidacy.abort(reason);
+    intake.abort(reason);
+    const [drained, isAllEnded] = await Promise.all([
       Promise.all(controllers.map((controller) => controller.drain(graceMs))),
-      within(clock, graceMs, Promise.all(running)),
+      allEnd(),
     ]);
     const left = drained.flat();
     if (left.length > 0) log.error('gave up on reconciles that do not end', { keys: left, graceMs });
-    watches.abort(new DOMException('the process is stopping', 'AbortError'));
+    watches.abort(reason);
     await Promise.all(endpoints.map((endpoint) => endpoint.close()));
+    if (isLost) return;
     await within(clock, FLUSH_MS, options.flush?.() ?? Promise.resolve()).catch((error: unknown) => {
       log.error('could not write what was left', { error });
     });
+    candidacy.abort(reason);
+    await campaign;
+    if (isLost) return;
+    if (left.length === 0 && isAllEnded) await election?.release();
+    else if (election) log.warn('the lease is not given up, as not all work has ended; it ends by itself');
     log.info('stopped');
   };
+
+  /** @returns whether all that needs leadership has ended within the grace */
+  const allEnd = async (): Promise<boolean> => {
+    let leading = running.filter(({ needsLeadership }) => needsLeadership).length;
+    const endings = running.map(async ({ needsLeadership, ended }) => {
+      await ended;
+      if (needsLeadership) leading -= 1;
+    });
+    await within(clock, graceMs, Promise.all(endings));
+    return leading === 0;
+  };
+
+  if (election) watchdogs.push({ name: 'election', check: () => election.problem() });
 
   const beforeRun = (): void => {
     if (phase !== 'new') throw new Error('the manager runs already: declare controllers and parts before run()');
@@ -188,13 +252,16 @@ export function createManager(options: ManagerOptions): Manager {
       beforeRun();
       phase = 'starting';
       const stopped = aborted(signal);
-      try {
-        await serve();
-        await Promise.race([startWork(), stopped, failed.promise]);
-        await Promise.race([stopped, failed.promise]);
-      } finally {
-        await stop();
-      }
+      const inOrder = async (): Promise<void> => {
+        try {
+          await serve();
+          await Promise.race([startWork(), stopped, failed.promise]);
+          await Promise.race([stopped, failed.promise]);
+        } finally {
+          if (!isLost) await stop();
+        }
+      };
+      await Promise.race([inOrder(), lost.promise]);
     },
   };
 }

@@ -131,7 +131,21 @@ export function parseProxy(env: Env): ProxyServer | undefined {
   const name = env['HTTPS_PROXY'] ? 'HTTPS_PROXY' : 'https_proxy';
   const value = env[name];
   if (!value) return undefined;
+  return parseProxyUrl(name, value);
+}
+
+/**
+ * Reads the address of a proxy, `HOST:PORT` or a URL, with or without a login. The value is not repeated in errors.
+ * @param name what it is called where the user wrote it
+ * @throws {RangeError} when it is no usable proxy address
+ */
+export function parseProxyUrl(name: string, value: string): ProxyServer {
   const url = URL.parse(value.includes('://') ? value : `http://${value}`);
+  if (url?.protocol.startsWith('socks')) {
+    throw new RangeError(
+      `${name} is not a proxy address that works here: SOCKS is not supported, write http://HOST:PORT or https://HOST:PORT`,
+    );
+  }
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
     throw new RangeError(`${name} is not a proxy address: write http://HOST:PORT or https://HOST:PORT`);
   }

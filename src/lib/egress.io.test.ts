@@ -5,8 +5,9 @@ import https from 'node:https';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import tls, { type TLSSocket } from 'node:tls';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { createEgress, type Egress } from './egress.ts';
+import { type AgentOptions, createEgress, type Egress, type TlsIdentity } from './egress.ts';
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -140,6 +141,53 @@ describe('answers', () => {
     expect([await size(60_000), await size(60_000), await size(60_000)]).toEqual([60_000, 60_000, 60_000]);
     expect(await size(3_000_000)).toMatch(/aborted|larger/);
   });
+
+  it('may be as long as they like where that is wanted', async () => {
+    const port = await listen(http.createServer((_request, answer) => answer.end('x'.repeat(20_000_000))));
+    const text = await get(createEgress({ mode: 'loopback' }), `http://127.0.0.1:${port}/`, {
+      maxAnswerBytes: Infinity,
+    });
+    expect(text).toHaveLength(20_000_004);
+  });
+});
+
+describe('connections', () => {
+  const asks = async (options: AgentOptions, pauseMs = 0): Promise<number> => {
+    let made = 0;
+    const server = http.createServer(echo).on('connection', () => {
+      made += 1;
+    });
+    const port = await listen(server);
+    closing.push(() => server.closeAllConnections());
+    const agent = createEgress({ mode: 'loopback' }).agent('http:', options);
+    closing.push(() => agent.destroy());
+    for (let index = 0; index < 3; index += 1) {
+      await new Promise<void>((resolve, reject) => {
+        http
+          .get({ host: '127.0.0.1', port, agent }, (answer) => answer.on('end', resolve).resume())
+          .on('error', reject);
+      });
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+    return made;
+  };
+
+  it('are used again unless that is not wanted, or they were idle for too long', async () => {
+    expect(await asks({})).toBe(1);
+    expect(await asks({ keepAlive: false })).toBe(3);
+    expect(await asks({ idleMs: 20 }, 80)).toBe(3);
+    expect(await asks({ idleMs: 2000 }, 80)).toBe(1);
+  });
+
+  it('are given up when they take too long to make', async () => {
+    const silent = await listen(net.createServer((socket) => void socket.on('error', () => {})));
+    const began = performance.now();
+    const text = await get(createEgress({ mode: 'loopback' }), `https://127.0.0.1:${silent}/`, {
+      connectTimeoutMs: 100,
+    });
+    expect(text).toMatch(/no connection within 100 ms/);
+    expect(performance.now() - began).toBeLessThan(2000);
+  });
 });
 
 describe('TLS and proxies', () => {
@@ -226,6 +274,57 @@ describe('TLS and proxies', () => {
       });
       expect(await ask(past, `https://secure.example:${port}/y`)).toBe(`200 secure.example:${port} /y`);
       expect(proxy.asked).toHaveLength(1);
+    });
+
+    it('through an agent its own identity takes the place of what holds for everybody', async () => {
+      const seen: unknown[] = [];
+      const server = https.createServer(
+        {
+          key: readFileSync(file('key.pem')),
+          cert: readFileSync(file('cert.pem')),
+          requestCert: true,
+          rejectUnauthorized: false,
+        },
+        (request, answer) => {
+          const socket = request.socket as TLSSocket;
+          seen.push([socket.servername, socket.getPeerCertificate().subject?.CN]);
+          answer.end('hello');
+        },
+      );
+      const url = `https://127.0.0.1:${await listen(server)}/`;
+      const [cert, key] = [extraCa(), readFileSync(file('key.pem'), 'utf8')];
+      const egress = createEgress({ mode: 'loopback' });
+      const ask = (identity: TlsIdentity): Promise<string> => get(egress, url, { tls: identity });
+      expect(await ask({ ca: cert, servername: 'secure.example', cert, key })).toBe('200 hello');
+      expect(seen).toEqual([['secure.example', 'secure.example']]);
+      expect(await ask({ ca: cert })).toMatch(/altnames/);
+      expect(await ask({ servername: 'secure.example' })).toMatch(/self-signed/);
+      expect(await ask({ rejectUnauthorized: false })).toBe('200 hello');
+      // The extra CA does not widen what a caller's own one trusts.
+      const wide = createEgress({ mode: 'loopback', extraCa: cert });
+      expect(await get(wide, url, { tls: { servername: 'secure.example' } })).toBe('200 hello');
+      expect(await get(wide, url, { tls: { servername: 'secure.example', ca: tls.rootCertificates[0] } })).toMatch(
+        /certificate/,
+      );
+    });
+
+    it('through an agent a key that cannot be read is an error of the request', async () => {
+      const egress = createEgress({ mode: 'loopback' });
+      const url = `https://127.0.0.1:${await secureServer()}/`;
+      expect(await get(egress, url, { tls: { cert: 'none', key: 'none' } })).toMatch(/PEM/);
+    });
+
+    it('through an agent its own proxy is used for everything, and judged by the same rules', async () => {
+      const proxy = await proxyServer();
+      const port = await listen(http.createServer(echo));
+      const env = { HTTPS_PROXY: 'http://127.0.0.1:1', NO_PROXY: '*' };
+      const egress = createEgress({ mode: 'loopback', env });
+      const own = { proxy: { host: '127.0.0.1', port: proxy.port, secure: false } };
+      expect(await get(egress, `http://127.0.0.1:${port}/x`, own)).toBe(`200 127.0.0.1:${port} /x`);
+      expect(await get(egress, 'http://192.0.2.1/', own)).toMatch(/EgressError/);
+      const outside = { proxy: { host: '192.0.2.1', port: 3128, secure: false } };
+      expect(await get(egress, `http://127.0.0.1:${port}/x`, outside)).toMatch(/EgressError/);
+      expect(proxy.asked).toEqual([`127.0.0.1:${port} nobody`]);
     });
 
     it.each(ways)('through %s the proxy is no way around the rules', async (_name, ask) => {

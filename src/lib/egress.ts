@@ -29,13 +29,36 @@ export interface EgressOptions {
   readonly resolve?: (host: string) => Promise<readonly dns.LookupAddress[]>;
 }
 
+/** Whom a connection trusts and as whom it is made, where that is not what holds for everybody. PEM, as `node:tls` takes it. */
+export interface TlsIdentity {
+  /** Trusted in place of the usual certificates and the extra one. */
+  readonly ca?: string | Buffer | undefined;
+  readonly cert?: string | Buffer | undefined;
+  readonly key?: string | Buffer | undefined;
+  /** The name that is asked for and that the certificate must bear, in place of the target's. */
+  readonly servername?: string | undefined;
+  /** `false` takes any certificate. Default: true. */
+  readonly rejectUnauthorized?: boolean | undefined;
+}
+
 export interface AgentOptions {
-  /** Answers that are larger are cut off; default 16 MiB. */
+  /** Answers that are larger are cut off; default 16 MiB, `Infinity` for answers that go on. */
   readonly maxAnswerBytes?: number;
   /** Connections at a time to one target; default 16. */
   readonly maxSockets?: number;
   /** For the one caller that asks this machine's own metadata for keys. Has no effect in loopback mode. */
   readonly allowMetadata?: boolean;
+  readonly tls?: TlsIdentity;
+  /** Used for every connection, plain ones and loopback too, in place of what the environment says. */
+  readonly proxy?: ProxyServer | undefined;
+  /** How long the way to a connection may take, a proxy and TLS included, in real milliseconds; default 10,000. */
+  readonly connectTimeoutMs?: number;
+  /** Whether a connection is kept for the next request; default true. Agents only. */
+  readonly keepAlive?: boolean;
+  /** How long an idle connection is kept, in real milliseconds; default 15,000. Agents only. */
+  readonly idleMs?: number;
+  /** Silence after which the system asks whether the other side is still there, in milliseconds; default is the system's, often two hours. */
+  readonly probeAfterMs?: number;
 }
 
 /** Every connection of every adapter is opened here, by one set of rules, judged by the address that it really goes to. */
@@ -55,7 +78,7 @@ export interface Egress {
 
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const MAX_SOCKETS = 16;
-/** Longer than a lost SYN and its first two repeats; an unreachable host then fails while its caller still waits. */
+/** The default: longer than a lost SYN and its first two repeats; an unreachable host then fails while its caller still waits. */
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Idle connections are closed before servers and load balancers usually do it, so that few requests hit a closing one. */
 const IDLE_SOCKET_MS = 15_000;
@@ -64,7 +87,10 @@ type Done = (error: Error | null, socket?: net.Socket) => void;
 interface Wanted extends Target {
   readonly secure: boolean;
   readonly servername?: string | undefined;
+}
+interface PlainOptions {
   readonly allowMetadata: boolean;
+  readonly probeAfterMs: number | undefined;
 }
 
 /** @throws {RangeError} when a flag or variable cannot be read, naming it */
@@ -76,40 +102,54 @@ export function createEgress(options: EgressOptions): Egress {
   const resolve = options.resolve ?? ((host) => dns.promises.lookup(host, { all: true }));
   const ca = options.extraCa === undefined ? undefined : [...tls.getCACertificates('default'), options.extraCa];
 
-  const connectPlain = (target: Target, allowMetadata: boolean): net.Socket => {
+  const connectPlain = (target: Target, { allowMetadata, probeAfterMs }: PlainOptions): net.Socket => {
     assertTarget(mode, target.host, allowMetadata);
     return net.connect({
       host: target.host,
       port: target.port,
       noDelay: true,
       keepAlive: true,
+      ...(probeAfterMs === undefined ? {} : { keepAliveInitialDelay: probeAfterMs }),
       lookup: checkedLookup(resolve, (address) => assertAddress(mode, address, allowMetadata)),
     });
   };
-  const secureOver = (socket: Duplex, host: string, servername?: string): tls.TLSSocket =>
+  const secureOver = (socket: Duplex, name: string, identity: TlsIdentity = {}): tls.TLSSocket =>
     tls.connect({
       socket,
       ALPNProtocols: ['http/1.1'],
-      ...(isIP(host) === 0 ? { servername: servername || host } : {}),
+      ...(isIP(name) === 0 ? { servername: name } : {}),
       ...(ca ? { ca } : {}),
+      ...identityOptions(identity),
       // The certificate must be for the host that was asked for, wherever --connect-to or a proxy leads.
-      checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(servername || host, certificate),
+      checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(name, certificate),
     });
 
-  const open = (wanted: Wanted, done: Done): void => {
+  const open = (wanted: Wanted, agentOptions: AgentOptions, done: Done): void => {
     const host = bareHost(wanted.host);
     const target = mapped({ host, port: wanted.port });
-    const once = settleOnce(done);
+    const { allowMetadata = false, probeAfterMs, tls: identity } = agentOptions;
+    const plain: PlainOptions = { allowMetadata, probeAfterMs };
+    const name = identity?.servername || wanted.servername || host;
+    const once = settleOnce(done, agentOptions.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
     const secure = (socket: Duplex): void => {
-      if (!wanted.secure) once.ready(socket as net.Socket);
-      else once.watch(secureOver(socket, host, wanted.servername), 'secureConnect');
+      if (!wanted.secure) {
+        once.ready(socket as net.Socket);
+        return;
+      }
+      try {
+        once.watch(secureOver(socket, name, identity), 'secureConnect');
+      } catch (error) {
+        // A certificate or key that cannot be read.
+        once.fail(error as Error);
+      }
     };
+    const through = agentOptions.proxy ?? (wanted.secure && !skipsProxy(target) ? proxy : undefined);
     try {
-      assertTarget(mode, target.host, wanted.allowMetadata);
-      if (proxy && wanted.secure && !skipsProxy(target)) {
-        openTunnel({ proxy, target, connectPlain, secureOver, once, ready: secure });
+      assertTarget(mode, target.host, allowMetadata);
+      if (through) {
+        openTunnel({ proxy: through, target, plain, connectPlain, secureOver, once, ready: secure });
       } else {
-        const socket = connectPlain(target, wanted.allowMetadata);
+        const socket = connectPlain(target, plain);
         once.watch(socket, 'connect', () => secure(socket));
       }
     } catch (error) {
@@ -122,6 +162,16 @@ export function createEgress(options: EgressOptions): Egress {
     assertTarget: (host, port) => assertTarget(mode, mapped({ host, port }).host),
     agent: (protocol, agentOptions = {}) => createAgent(protocol, agentOptions, open),
     dispatcher: (agentOptions = {}) => createDispatcher(agentOptions, open),
+  };
+}
+
+/** Only what is given: `ca: undefined` would take the place of the usual certificates. */
+function identityOptions({ ca, cert, key, rejectUnauthorized }: TlsIdentity): tls.ConnectionOptions {
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
   };
 }
 
@@ -157,7 +207,7 @@ interface Settling {
 }
 
 /** Reports one outcome, whichever comes first, and leaves neither a timer nor a half-open socket behind. */
-function settleOnce(done: Done): Settling {
+function settleOnce(done: Done, timeoutMs: number): Settling {
   const sockets: net.Socket[] = [];
   let isOver = false;
   const fail = (error: Error): void => {
@@ -167,7 +217,7 @@ function settleOnce(done: Done): Settling {
     for (const socket of sockets) socket.destroy();
     process.nextTick(done, error);
   };
-  const timer = setTimeout(() => fail(new Error(`no connection within ${CONNECT_TIMEOUT_MS} ms`)), CONNECT_TIMEOUT_MS);
+  const timer = setTimeout(() => fail(new Error(`no connection within ${timeoutMs} ms`)), timeoutMs);
   const ready = (socket: net.Socket): void => {
     if (isOver) return;
     isOver = true;
@@ -190,14 +240,15 @@ function settleOnce(done: Done): Settling {
 interface Tunnel {
   readonly proxy: ProxyServer;
   readonly target: Target;
-  readonly connectPlain: (target: Target, allowMetadata: boolean) => net.Socket;
+  readonly plain: PlainOptions;
+  readonly connectPlain: (target: Target, plain: PlainOptions) => net.Socket;
   readonly secureOver: (socket: Duplex, host: string) => tls.TLSSocket;
   readonly once: Settling;
   readonly ready: (socket: Duplex) => void;
 }
 
 /** Asks the proxy for a tunnel (CONNECT, RFC 9110 §9.3.6) and hands the bare stream over. */
-function openTunnel({ proxy, target, connectPlain, secureOver, once, ready }: Tunnel): void {
+function openTunnel({ proxy, target, plain, connectPlain, secureOver, once, ready }: Tunnel): void {
   const authority = `${isIP(target.host) === 6 ? `[${target.host}]` : target.host}:${target.port}`;
   const ask = (socket: net.Socket): void => {
     const headers = { host: authority, ...(proxy.authorization ? { 'proxy-authorization': proxy.authorization } : {}) };
@@ -212,7 +263,7 @@ function openTunnel({ proxy, target, connectPlain, secureOver, once, ready }: Tu
   };
   const refused = (status: number | undefined): Error =>
     new Error(`the proxy ${proxy.host}:${proxy.port} refused a tunnel to ${authority} (HTTP ${status})`);
-  const socket = connectPlain(proxy, false);
+  const socket = connectPlain(proxy, { ...plain, allowMetadata: false });
   once.watch(socket, 'connect', () => {
     if (!proxy.secure) {
       ask(socket);
@@ -223,19 +274,25 @@ function openTunnel({ proxy, target, connectPlain, secureOver, once, ready }: Tu
   });
 }
 
-type Open = (wanted: Wanted, done: Done) => void;
+type Open = (wanted: Wanted, options: AgentOptions, done: Done) => void;
 /** `addRequest` is how Node hands a request to its agent; it is what agents for proxies override too. */
 type RequestTaker = http.Agent & { addRequest(request: http.ClientRequest, ...rest: unknown[]): void };
 
 function createAgent(protocol: 'http:' | 'https:', options: AgentOptions, open: Open): http.Agent {
-  const settings = { keepAlive: true, timeout: IDLE_SOCKET_MS, maxSockets: options.maxSockets ?? MAX_SOCKETS };
+  const settings = {
+    keepAlive: options.keepAlive ?? true,
+    timeout: options.idleMs ?? IDLE_SOCKET_MS,
+    maxSockets: options.maxSockets ?? MAX_SOCKETS,
+    // Node sets it on every connection that it puts aside.
+    ...(options.probeAfterMs === undefined ? {} : { keepAliveMsecs: options.probeAfterMs }),
+  };
   const secure = protocol === 'https:';
   const agent = (secure ? new https.Agent(settings) : new http.Agent(settings)) as RequestTaker;
   const maxBytes = options.maxAnswerBytes ?? MAX_ANSWER_BYTES;
   agent.createConnection = (wanted, callback) => {
     const { servername } = wanted as { servername?: string };
     const target = { host: wanted.host ?? 'localhost', port: Number(wanted.port ?? (secure ? 443 : 80)) };
-    open({ ...target, secure, servername, allowMetadata: options.allowMetadata ?? false }, (error, socket) => {
+    open({ ...target, secure, servername }, options, (error, socket) => {
       // The types ask for a stream even beside an error; Node does not look at it then.
       callback?.(error, socket as net.Socket);
     });
@@ -252,6 +309,7 @@ function createAgent(protocol: 'http:' | 'https:', options: AgentOptions, open: 
 /** Runs before any client sees the answer: no redirect to follow, and an end to bodies that do not end. */
 function guardAnswer(answer: http.IncomingMessage, maxBytes: number): void {
   delete answer.headers.location;
+  if (maxBytes === Infinity) return;
   const { socket } = answer;
   const start = socket.bytesRead;
   const count = (): void => {
@@ -270,7 +328,7 @@ async function createDispatcher(options: AgentOptions, open: Open): Promise<Disp
     connect: ({ hostname, port, protocol, servername }, callback) => {
       const secure = protocol === 'https:';
       const wanted = { host: hostname, port: Number(port || (secure ? 443 : 80)), secure, servername };
-      open({ ...wanted, allowMetadata: options.allowMetadata ?? false }, (error, socket) => {
+      open(wanted, options, (error, socket) => {
         if (socket) callback(null, socket);
         else callback(error ?? new Error('no connection'), null);
       });

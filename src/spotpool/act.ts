@@ -45,7 +45,7 @@ export async function act(
   edges: SpotPoolEdges,
   signal: AbortSignal,
 ): Promise<readonly Done[]> {
-  const releases = edges.restraint() ? undefined : await releaseAll(steps, seen, edges, signal);
+  const releases = edges.restraint() ? undefined : await releaseAll(pool, steps, seen, edges, signal);
   const done: Done[] = [];
   for (const step of steps) {
     const by = edges.restraint();
@@ -94,6 +94,7 @@ function assertMayAct(edges: SpotPoolEdges): void {
 }
 
 async function releaseAll(
+  pool: SpotPool,
   steps: readonly Step[],
   seen: Observation,
   edges: SpotPoolEdges,
@@ -101,6 +102,7 @@ async function releaseAll(
 ): Promise<ReadonlyMap<string, Error | undefined>> {
   const ids = steps.flatMap((step) => (step.kind === 'release' ? [step.machine.id] : []));
   if (ids.length === 0) return new Map();
+  await edges.store.confirm(pool);
   assertMayAct(edges);
   try {
     const results = await seen.cloud.release(ids, signal, mayGo(edges));
@@ -144,6 +146,8 @@ async function launch(
   signal: AbortSignal,
 ): Promise<Done> {
   const { intent, offering } = step;
+  // The decision may be about a pool that somebody has changed or deleted since, which a cache need not know yet.
+  await edges.store.confirm(pool);
   assertMayAct(edges);
   // From here on the machines may exist, whatever happens: nobody may send this again without looking first.
   edges.unsentTokens.delete(intent.token);

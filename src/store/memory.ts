@@ -53,7 +53,7 @@ export function createMemoryStore(options: { clock: Clock; installationId?: stri
     },
     writeCell(id, key, bytes, version) {
       const ofObject = cells.get(id) ?? new Map<string, { bytes: Uint8Array; version: string }>();
-      cells.set(id, ofObject.set(key, { bytes: bytes.slice(), version }));
+      cells.set(id, ofObject.set(key, { bytes: new Uint8Array(bytes), version }));
     },
   };
   const table = createObjectTable({ installationId, clock, backing, events: createEventLog(clock) });

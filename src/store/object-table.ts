@@ -137,6 +137,9 @@ export function createObjectTable(options: ObjectTableOptions): ObjectTable {
     async get<T extends KubeObject>(kind: KindRef, key: ObjectKey) {
       return objects.get(objectId(kind, key)) as T | undefined;
     },
+    async confirm(object) {
+      current(object);
+    },
     async list<T extends KubeObject>(kind: KindRef, namespace?: string) {
       return list(kind, namespace) as readonly T[];
     },

@@ -82,8 +82,17 @@ export interface Store {
   /** Identifies this installation in the tags of machines and gateway objects: a UUID. */
   readonly installationId: string;
 
-  /** Reads the object itself, never a cache. `undefined` when it does not exist. */
+  /**
+   * The object as this process knows it: never older than its own last write, nor than the last event of a watch.
+   * `undefined` when it does not exist.
+   */
   get<T extends KubeObject>(kind: KindRef, key: ObjectKey): Promise<T | undefined>;
+  /**
+   * Makes sure, where the object lives and never in a cache, that it is still exactly as it was read. For the moment before
+   * a call that costs money or takes something away.
+   * @throws {StoreError} `Conflict`, `NotFound`, `Unavailable`
+   */
+  confirm(object: KubeObject): Promise<void>;
   /** Every object of a kind, in all namespaces or in one, ordered by namespace and name. */
   list<T extends KubeObject>(kind: KindRef, namespace?: string): Promise<readonly T[]>;
   /**
