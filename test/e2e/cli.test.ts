@@ -98,7 +98,11 @@ describe('bin/aiops, from another folder', () => {
 
   it.each([
     { args: ['gte'], code: 2, err: "error: unknown command 'gte' (Did you mean get?)\n" },
-    { args: ['get', 'pods'], code: 2, err: 'error: there is no kind "pods"; there is: spotpools, spotpool, sp\n' },
+    {
+      args: ['get', 'pods'],
+      code: 2,
+      err: 'error: there is no kind "pods"; there is: spotpools, spotpool, sp; logpilots, logpilot, lp\n',
+    },
     { args: ['run'], code: 2, err: "error: required option '--manifests <dir>' not specified\n" },
   ])('refuses $args in one line', async ({ args, code, err }) => {
     expect(await run(aiops, args)).toEqual({ code, out: '', err });

@@ -17,7 +17,7 @@ export const badManifests: readonly BadManifest[] = [
     says: ['securityGroupIds: "sg-a"', 'a list'],
   },
   { name: 'a number for a map', manifest: bad({ instance: 5 }), says: ['instance: 5 is a number', 'systemDisk'] },
-  { name: 'text for a flag', manifest: bad({ paused: 'yes' }), says: ['paused: "yes" is text', 'true or false'] },
+  { name: 'text for a flag', manifest: bad({ paused: 'never' }), says: ['paused: "never" is text', 'true or false'] },
   { name: 'no unit in a duration', manifest: bad({ checkInterval: '20' }), says: ['checkInterval: "20"', '20s, 5m'] },
   { name: 'an unknown field', manifest: bad({ maximun: 3 }), says: ['unknown field "maximun"; did you mean maximum?'] },
   {
