@@ -14,6 +14,8 @@ export default defineConfig({
           include: ['{src,simulators,scripts,bench,tools}/**/*.test.ts', 'test/{fields,parity}/**/*.test.ts'],
           exclude: ['**/*.io.test.ts', '**/*.contract.test.ts'],
           isolate: false,
+          // For properties that try many cases while the other core builds something.
+          testTimeout: 20_000,
         },
       },
       // The suites that every implementation of a port must pass, and everything that opens files and sockets.

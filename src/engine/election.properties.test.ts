@@ -132,10 +132,15 @@ describe('two or three processes, whatever befalls them', () => {
     LIMIT_MS,
   );
 
-  it.each<[Sabotage]>([['endOfRenewal'], ['serverTimes'], ['noDeadline']])('the judge notices %s', async (sabotage) => {
-    const property = fc.asyncProperty(candidates, async (plans) => (await live(plans, sabotage)).most <= 1);
-    expect(await fc.check(property, { numRuns: 1000, endOnFailure: true })).toMatchObject({ failed: true });
-  });
+  it.each<[Sabotage]>([['endOfRenewal'], ['serverTimes'], ['noDeadline']])(
+    'the judge notices %s',
+    async (sabotage) => {
+      const property = fc.asyncProperty(candidates, async (plans) => (await live(plans, sabotage)).most <= 1);
+      // Always the same lives: a control that looks for luck would fail by bad luck.
+      expect(await fc.check(property, { seed: 1, numRuns: 1000, endOnFailure: true })).toMatchObject({ failed: true });
+    },
+    LIMIT_MS,
+  );
 });
 
 describe('a take-over', () => {
