@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type KubeObject, keyText, type ObjectKey, toTime } from '../api/meta.ts';
 import type { Clock } from '../lib/clock.ts';
+import { byKey } from './by-key.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import type { EventLog } from './event-log.ts';
 import { type KindRef, type Store, StoreError, type WatchEvent } from './store.ts';
@@ -233,12 +234,4 @@ function eventOf(object: KubeObject, old: KubeObject | undefined): WatchEvent {
 
 function describe(object: KubeObject): string {
   return `${object.kind} ${keyText(object.metadata)}`;
-}
-
-function byKey({ metadata: a }: KubeObject, { metadata: b }: KubeObject): number {
-  return order(a.namespace, b.namespace) || order(a.name, b.name);
-}
-
-function order(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,6 +1,7 @@
 import type { ObjectKey } from '../../api/meta.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { byKey } from '../by-key.ts';
 import type { Watchers } from '../watchers.ts';
 import { createWatchers } from '../watchers.ts';
 import type { Informer, InformerChange, RawObject } from './informer.ts';
@@ -116,13 +117,4 @@ export function createInformerPool(options: InformerPoolOptions): InformerPool {
 
 function idOf({ apiVersion, kind }: Resource): string {
   return `${apiVersion} ${kind}`;
-}
-
-/** Ordered by namespace and name. */
-export function byKey({ metadata: a }: RawObject, { metadata: b }: RawObject): number {
-  return order(a.namespace ?? '', b.namespace ?? '') || order(a.name, b.name);
-}
-
-function order(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -4,6 +4,7 @@ import type { KubeObject, ObjectKey } from '../../api/meta.ts';
 import { keyText } from '../../api/meta.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { byKey } from '../by-key.ts';
 import type { KindRef, ObjectEvent, Store, WatchEvent } from '../store.ts';
 import { StoreError } from '../store.ts';
 import type { ParseSpec } from './decode.ts';
@@ -12,7 +13,7 @@ import type { KubeEvents } from './events.ts';
 import { createKubeEvents } from './events.ts';
 import { createIdentity } from './identity.ts';
 import type { InformerMetrics } from './informer-metrics.ts';
-import { byKey, createInformerPool } from './informer-pool.ts';
+import { createInformerPool } from './informer-pool.ts';
 import { KubeError } from './kube-error.ts';
 import { createKubeKinds } from './kube-kinds.ts';
 import { listPages } from './list-pages.ts';
@@ -77,7 +78,11 @@ export function openKubeStore(options: KubeStoreOptions): KubeStore {
     reportingInstance: options.instance,
     ...(options.onEventDropped ? { onDropped: options.onEventDropped } : {}),
   });
-  const decoder = createDecoder({ ...options, tell: events.record });
+  const tell: KubeEvents['record'] = (object, event) => {
+    // A standby reads all that the leader reads, and would tell everything a second time.
+    if (mayWrite()) events.record(object, event);
+  };
+  const decoder = createDecoder({ ...options, tell });
   const cells = createStateCells({
     ...shared,
     signal,
@@ -213,9 +218,7 @@ export function openKubeStore(options: KubeStoreOptions): KubeStore {
       }
     },
 
-    recordEvent(object, event) {
-      if (mayWrite()) events.record(object, event);
-    },
+    recordEvent: tell,
     events: (object) => events.list(object, signal),
     state(object, key) {
       const cell = cells(object, key);

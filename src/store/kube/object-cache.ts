@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { keyText, type ObjectKey } from '../../api/meta.ts';
+import { byKey } from '../by-key.ts';
 import type { RawObject } from './raw-object.ts';
 import { isNewer, newest } from './versions.ts';
 
@@ -200,12 +201,4 @@ function namespaceOf(metadata: RawObject['metadata']): string {
 
 function idOf({ metadata }: RawObject): string {
   return keyText({ namespace: namespaceOf(metadata), name: metadata.name });
-}
-
-function byKey({ metadata: a }: RawObject, { metadata: b }: RawObject): number {
-  return order(namespaceOf(a), namespaceOf(b)) || order(a.name, b.name);
-}
-
-function order(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
